@@ -106,7 +106,13 @@ class AwsError(PlinkError):
     default_code = "aws_refused"
 
     def __init__(
-        self, message: str, *, answer: AwsAnswer, nature: str, hint: str | None = None, code: str | None = None
+        self,
+        message: str,
+        *,
+        answer: AwsAnswer,
+        nature: str,
+        hint: str | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(message, why=str(answer), hint=hint, code=code)
         self.answer = answer

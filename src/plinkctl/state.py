@@ -1,0 +1,207 @@
+"""What plinkctl has made, wants to make, or is taking away: the journal of one side, as immutable values.
+
+The state is written whole at every transition (stores/ does it), so it is the journal: an intention is in it
+before the call is sent, an ID before anything waits. Phases of a record:
+
+    creating  the intent: op id, frozen parameters, when the call was last sent
+    created   AWS gave an ID
+    ready     probed, converged, usable
+    deleting  the intent to delete
+    absent    gone; kept for its incarnation number, so that no op id and no client token is ever used twice
+
+Nothing here reads or writes files.
+"""
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from plinkctl.errors import StateError
+from plinkctl.link import Side
+
+SCHEMA: Final = 1
+
+
+class Phase(StrEnum):
+    """Where a record stands."""
+
+    CREATING = "creating"
+    CREATED = "created"
+    READY = "ready"
+    DELETING = "deleting"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One node as far as it is known.
+
+    Args:
+        node: Name within the side, e.g. `nlb`.
+        kind: Name of its kind.
+        phase: Where it stands.
+        incarnation: 1 for the first resource of this node, 2 after it was deleted and made again, …
+        op: Operation id of this incarnation: client token, tag and part of names.
+        params: The frozen parameters every send of this incarnation's create uses.
+        attrs: What AWS said of it; `id` once it is created.
+        tags: The user's own tags as last applied.
+        needs: Node keys it holds: they must outlive it.
+        borrowed: It was there before us: never changed, never deleted.
+        attempt: How often the create was sent.
+        sent_at: Seconds since the epoch of the last send whose outcome is not known, or None.
+    """
+
+    node: str
+    kind: str
+    phase: Phase
+    incarnation: int = 1
+    op: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    borrowed: bool = False
+    attempt: int = 0
+    sent_at: float | None = None
+
+    @property
+    def id(self) -> str:
+        """The AWS identifier, or an empty string before there is one."""
+        return str(self.attrs.get("id", ""))
+
+    @property
+    def live(self) -> bool:
+        """Whether something on AWS may belong to this record."""
+        return self.phase is not Phase.ABSENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """One side of one link.
+
+    Args:
+        link: The link's name.
+        side: Which side.
+        account: 12-digit account the resources are in.
+        region: Region they are in.
+        partition: `aws`, `aws-cn`, `aws-us-gov`.
+        lineage: Random once, so that two states never have the same op ids.
+        serial: Counts every change.
+        records: By node name.
+    """
+
+    link: str
+    side: Side
+    account: str
+    region: str
+    partition: str
+    lineage: str
+    serial: int = 0
+    records: Mapping[str, Record] = field(default_factory=dict)
+
+    def put(self, record: Record) -> "State":
+        """The state after one record changed."""
+        return replace(self, serial=self.serial + 1, records={**self.records, record.node: record})
+
+    def next_record(self, node: str) -> tuple[int, str]:
+        """Incarnation and op id of the node's next resource."""
+        before = self.records.get(node)
+        incarnation = before.incarnation + 1 if before else 1
+        return incarnation, op_id(self.lineage, f"{self.side}/{node}", incarnation)
+
+    @property
+    def live(self) -> dict[str, Record]:
+        """The records that something on AWS may belong to."""
+        return {name: record for name, record in self.records.items() if record.live}
+
+    def to_json(self) -> dict[str, Any]:
+        """The state as JSON values."""
+        return {
+            "schema": SCHEMA,
+            **{f.name: getattr(self, f.name) for f in fields(self) if f.name != "records"},
+            "records": {
+                name: {f.name: getattr(record, f.name) for f in fields(record)} for name, record in self.records.items()
+            },
+        }
+
+
+def new(*, link: str, side: Side, account: str, region: str, partition: str) -> State:
+    """A state with nothing in it and a lineage of its own."""
+    lineage = str(uuid.uuid4())
+    return State(link=link, side=side, account=account, region=region, partition=partition, lineage=lineage)
+
+
+def op_id(lineage: str, key: str, incarnation: int) -> str:
+    """The operation id: 26 letters and digits, valid as EC2 client token (64), in names and in tags.
+
+    Hashing the incarnation in prevents the accident of a token that still points at a deleted resource
+    (reliability.md finding 6: the second `up` fails for ever).
+    """
+    digest = hashlib.sha256(f"{lineage}|{key}|{incarnation}".encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:26]
+
+
+def from_json(data: object, *, place: str) -> State:
+    """Read a state from JSON values.
+
+    Args:
+        data: What the JSON file held.
+        place: The file's name, for messages.
+
+    Raises:
+        StateError: It is damaged, or written by a newer plinkctl.
+    """
+    if not isinstance(data, dict):
+        raise _damaged(place, "it holds no JSON object")
+    schema = data.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise StateError(
+            f"the state {place} is newer than this plinkctl",
+            why=f"it has schema {schema}; this program knows {SCHEMA}",
+            hint="pip install --upgrade plinkctl",
+            code="state_too_new",
+        )
+    if schema != SCHEMA:
+        raise _damaged(place, f"its schema is {schema!r}, not a version number")
+    try:
+        records = {name: _record(value) for name, value in data["records"].items()}
+        return State(
+            **{f.name: _typed(data, f.name, int if f.name == "serial" else str) for f in _SCALARS},
+            side=Side(data["side"]),
+            records=records,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(place, f"{type(error).__name__}: {error}") from error
+
+
+_SCALARS: Final = tuple(f for f in fields(State) if f.name not in {"side", "records"})
+
+
+def _record(value: Mapping[str, Any]) -> Record:
+    known = {f.name for f in fields(Record)}
+    if extra := set(value) - known:
+        raise ValueError(f"unknown record field {min(extra)!r}")
+    record = Record(**{**value, "phase": Phase(value["phase"]), "needs": tuple(value.get("needs", ()))})
+    if record.phase is not Phase.CREATING and record.live and not record.id:
+        raise ValueError(f"record {record.node!r} is {record.phase} but has no id")
+    return record
+
+
+def _typed(data: Mapping[str, Any], name: str, kind: type) -> Any:
+    value = data[name]
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is not a {kind.__name__}")
+    return value
+
+
+def _damaged(place: str, why: str) -> StateError:
+    return StateError(
+        f"the state {place} is damaged",
+        why=why,
+        hint="restore the file from a backup; the resources carry the tag plinkctl:link and are not lost",
+        code="state_damaged",
+    )
