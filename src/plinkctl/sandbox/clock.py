@@ -1,0 +1,103 @@
+"""Time in the sandbox: one clock, and how long each thing takes in each profile.
+
+Both are plain values given to the world; nothing here knows of moto or of AWS's rules.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Clock:
+    """Seconds since the epoch, as the sandbox sees them: they can run faster, be moved ahead, or stand still.
+
+    Args:
+        speed: sandbox seconds per real second.
+        source: where real seconds come from; tests give their own.
+    """
+
+    def __init__(self, *, speed: float = 1.0, source: Callable[[], float] = time.time) -> None:
+        self._source = source
+        # One tuple, replaced whole: a reader in another thread never sees half a change.
+        self._line = (source(), source(), speed)
+
+    def now(self) -> float:
+        """The present moment, in seconds since the epoch."""
+        reading, mark, speed = self._line
+        return reading + (self._source() - mark) * speed
+
+    @property
+    def speed(self) -> float:
+        """Sandbox seconds per real second; 0 while frozen. May be set."""
+        return self._line[2]
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        self._line = (self.now(), self._source(), speed)
+
+    def advance(self, seconds: float) -> None:
+        """Move ahead by so many sandbox seconds, at once."""
+        self._line = (self.now() + seconds, self._source(), self.speed)
+
+    def freeze(self) -> None:
+        """Stand still; only `advance` moves time until `speed` is set again."""
+        self.speed = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How long things take, in seconds of the sandbox's clock. The figures of `REAL` name their source."""
+
+    name: str
+    load_balancer: float = 0.0  # provisioning -> active
+    target: float = 0.0  # a registered target's `initial`
+    endpoint_pending: float = 0.0  # pending -> available, after creation, acceptance or a change of subnets
+    endpoint_deleting: float = 0.0  # deleting -> gone, its interfaces with it
+    rejection: float = 0.0  # until a rejection is seen, and the service can be deleted
+    service_deleting: float = 0.0  # a deleted service still holds its load balancer
+    function: float = 0.0  # Pending -> Active, and each update
+    function_interface: float = 0.0  # a function's interfaces after its deletion; detached at half that time
+    load_balancer_interface: float = 0.0  # a load balancer's interfaces after its deletion
+    role: float = 0.0  # the age at which Lambda can assume a new role
+    latency: float = 0.0  # of every API call
+
+
+INSTANT: Final = Profile(name="instant")
+
+#: Long enough to be seen, short enough for a demo.
+BRISK: Final = Profile(
+    name="brisk",
+    load_balancer=0.6,
+    target=0.4,
+    endpoint_pending=0.5,
+    endpoint_deleting=0.5,
+    rejection=0.2,
+    service_deleting=0.2,
+    function=0.5,
+    function_interface=0.8,
+    load_balancer_interface=0.5,
+    role=0.4,
+    latency=0.010,
+)
+
+REAL: Final = Profile(
+    name="real",
+    load_balancer=150,  # public Terraform logs: 2 m 06 s to 3 m 02 s
+    target=60,  # the NLB guide says "a few minutes" for an ALB target
+    endpoint_pending=60,  # 1 to 3 minutes, from totals of Terraform's acceptance tests
+    endpoint_deleting=45,  # "minutes"; public pollers allow 3 to 10
+    rejection=10,  # a public tool waits up to 90 s for a rejection to be reflected
+    service_deleting=10,  # a public tool retries the load balancer's deletion every 10 s
+    function=45,  # Lambda's documentation: "a minute or so"
+    function_interface=600,  # seen detached after 4 minutes; documented up to 20
+    load_balancer_interface=60,  # Terraform waits 5 minutes for an NLB's, 35 for an ALB's
+    role=8,  # Terraform retries for minutes; seconds are usual
+    latency=0.120,
+)
+
+PROFILES: Final = {profile.name: profile for profile in (INSTANT, BRISK, REAL)}
