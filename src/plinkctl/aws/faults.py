@@ -1,0 +1,250 @@
+"""One table: what each AWS error means for us. The only place that knows botocore's exceptions.
+
+A fault's *nature* says what a caller may do about it. Codes come from aws-facts.md section 10, which names the
+source of each. Where AWS gives one code to several meanings, the message decides, and only here.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+
+from plinkctl.errors import AccessError, AwsAnswer, AwsError
+
+
+class Nature(StrEnum):
+    """What an error means for whoever made the call."""
+
+    GONE = "gone"  # the thing is not there (any more, or not visible yet)
+    EXISTS = "exists"  # something with that name, range or rule is there already
+    BUSY = "busy"  # something else still uses it; time or another deletion cures it
+    NOT_YET = "not_yet"  # a fresh dependency has not spread; time cures it, nothing was made
+    THROTTLED = "throttled"  # nothing was made; slower
+    UNCLEAR = "unclear"  # the answer was lost; the effect may have happened
+    DENIED = "denied"  # the caller may not
+    CREDENTIALS = "credentials"  # the caller is not known (any more)
+    QUOTA = "quota"  # the account is full
+    REFUSED = "refused"  # anything else: AWS says no, for good
+
+
+_N = Nature
+
+_BY_CODE: Final[dict[str, Nature]] = {
+    # --- EC2: eventual consistency spells "gone" and "not visible yet" alike; callers know which they expect
+    "InvalidVpcID.NotFound": _N.GONE,
+    "InvalidSubnetID.NotFound": _N.GONE,
+    "InvalidSubnetId.NotFound": _N.GONE,  # both spellings are documented
+    "InvalidGroup.NotFound": _N.GONE,
+    "InvalidGroupId.NotFound": _N.GONE,
+    "InvalidRouteTableID.NotFound": _N.GONE,
+    "InvalidRouteTableId.NotFound": _N.GONE,
+    "InvalidAssociationID.NotFound": _N.GONE,
+    "InvalidSecurityGroupRuleId.NotFound": _N.GONE,
+    "InvalidPermission.NotFound": _N.GONE,
+    "InvalidNetworkInterfaceID.NotFound": _N.GONE,
+    "InvalidVpcEndpointId.NotFound": _N.GONE,
+    "InvalidVpcEndpoint.NotFound": _N.GONE,
+    "InvalidVpcEndpointService.NotFound": _N.GONE,
+    "InvalidVpcEndpointServiceId.NotFound": _N.GONE,
+    "InvalidSubnet.Conflict": _N.EXISTS,
+    "InvalidGroup.Duplicate": _N.EXISTS,
+    "InvalidPermission.Duplicate": _N.EXISTS,
+    "IdempotentParameterMismatch": _N.EXISTS,  # our token is taken: by ourselves, before; read back
+    "Resource.AlreadyAssociated": _N.EXISTS,
+    "DependencyViolation": _N.BUSY,
+    "InvalidGroup.InUse": _N.BUSY,
+    "ExistingVpcEndpointConnections": _N.BUSY,
+    "Unavailable": _N.NOT_YET,  # CreateVpcEndpoint just after its service; nothing was made (aws-facts.md 0.4)
+    "InvalidNetworkLoadBalancerArn.NotFound": _N.NOT_YET,
+    "VpcLimitExceeded": _N.QUOTA,
+    "SubnetLimitExceeded": _N.QUOTA,
+    "SecurityGroupLimitExceeded": _N.QUOTA,
+    "RulesPerSecurityGroupLimitExceeded": _N.QUOTA,
+    "NetworkInterfaceLimitExceeded": _N.QUOTA,
+    "VpcEndpointLimitExceeded": _N.QUOTA,
+    "RouteTableLimitExceeded": _N.QUOTA,
+    # --- ELBv2: wire codes drop the `Exception` of the model's names
+    "LoadBalancerNotFound": _N.GONE,
+    "TargetGroupNotFound": _N.GONE,
+    "ListenerNotFound": _N.GONE,
+    "DuplicateLoadBalancerName": _N.EXISTS,
+    "DuplicateTargetGroupName": _N.EXISTS,
+    "DuplicateListener": _N.EXISTS,
+    "ResourceInUse": _N.BUSY,
+    "InvalidTarget": _N.NOT_YET,  # the ALB is not usable as a target yet (Terraform retries it for 10 min)
+    "TooManyLoadBalancers": _N.QUOTA,
+    "TooManyTargetGroups": _N.QUOTA,
+    "TooManyListeners": _N.QUOTA,
+    # --- IAM, Logs, Lambda
+    "NoSuchEntity": _N.GONE,
+    "ResourceNotFoundException": _N.GONE,
+    "EntityAlreadyExists": _N.EXISTS,
+    "ResourceAlreadyExistsException": _N.EXISTS,
+    "DeleteConflict": _N.BUSY,
+    "ConcurrentModification": _N.BUSY,
+    "OperationAbortedException": _N.BUSY,
+    "ResourceNotReadyException": _N.NOT_YET,
+    "ENINotReadyException": _N.NOT_YET,
+    "LimitExceeded": _N.QUOTA,
+    "CodeStorageExceededException": _N.QUOTA,
+    # --- everybody
+    "RequestLimitExceeded": _N.THROTTLED,
+    "Throttling": _N.THROTTLED,
+    "ThrottlingException": _N.THROTTLED,
+    "TooManyRequestsException": _N.THROTTLED,
+    "EC2ThrottledException": _N.THROTTLED,
+    "SlowDown": _N.THROTTLED,
+    "RequestTimeout": _N.UNCLEAR,
+    "InternalError": _N.UNCLEAR,
+    "InternalFailure": _N.UNCLEAR,
+    "ServiceException": _N.UNCLEAR,
+    "ServiceUnavailable": _N.UNCLEAR,
+    "UnauthorizedOperation": _N.DENIED,
+    "AccessDenied": _N.DENIED,
+    "AccessDeniedException": _N.DENIED,
+    "AuthFailure": _N.CREDENTIALS,
+    "InvalidClientTokenId": _N.CREDENTIALS,
+    "UnrecognizedClientException": _N.CREDENTIALS,
+    "ExpiredToken": _N.CREDENTIALS,
+    "ExpiredTokenException": _N.CREDENTIALS,
+    "RequestExpired": _N.CREDENTIALS,
+    "SignatureDoesNotMatch": _N.CREDENTIALS,
+    "InvalidSignatureException": _N.CREDENTIALS,
+    "IncompleteSignature": _N.CREDENTIALS,
+    "OptInRequired": _N.CREDENTIALS,
+}
+
+# One code, several meanings: (code, words of the message, nature). First match wins over _BY_CODE.
+_BY_MESSAGE: Final[tuple[tuple[str, str, Nature], ...]] = (
+    # IAM spreads for seconds to minutes; Lambda and KMS then deny a role that is fine (aws-facts.md 2.6)
+    ("InvalidParameterValueException", "cannot be assumed by Lambda", _N.NOT_YET),
+    ("InvalidParameterValueException", "does not have permissions to call", _N.NOT_YET),
+    ("InvalidParameterValueException", "ARN does not refer to a valid principal", _N.NOT_YET),
+    ("InvalidParameterValueException", "throttled by EC2", _N.THROTTLED),
+    ("ResourceConflictException", "already exist", _N.EXISTS),
+    ("ResourceConflictException", "", _N.BUSY),  # Pending, or an update in progress
+    # RegisterTargets before the ALB's listener is visible (aws-facts.md 0.8)
+    ("ValidationError", "If the target type is ALB", _N.NOT_YET),
+    ("InvalidParameterValue", "is currently in use", _N.BUSY),  # DeleteNetworkInterface on a held ENI
+    ("InvalidParameter", "already associated with another", _N.EXISTS),  # the NLB has a service
+    ("InvalidParameterException", "already exist", _N.EXISTS),
+    ("OperationNotPermitted", "deletion protection", _N.REFUSED),
+)
+
+_CREDENTIAL_HINT: Final = "aws sts get-caller-identity shows whom AWS sees; then run the same command again"
+
+
+def translate(error: Exception, *, service: str, operation: str) -> AwsError | None:
+    """Make our error of botocore's.
+
+    Args:
+        error: What a client call raised.
+        service: Client name, e.g. `ec2`.
+        operation: Method name, e.g. `create_vpc`.
+
+    Returns:
+        The error to raise, or None when it is no botocore error.
+    """
+    api = "".join(part.capitalize() for part in operation.split("_"))
+    match error:
+        case boto.ClientError():
+            body: Mapping[str, Any] = error.response.get("Error", {})
+            meta: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+            answer = AwsAnswer(
+                service=service,
+                operation=api,
+                code=str(body.get("Code", "Unknown")),
+                message=str(body.get("Message", "")),
+                request_id=meta.get("RequestId"),
+                status=meta.get("HTTPStatusCode"),
+            )
+            return from_answer(answer)
+        case boto.NoCredentialsError() | boto.PartialCredentialsError() | boto.CredentialRetrievalError():
+            nature = _N.CREDENTIALS
+        case boto.TokenRetrievalError() | boto.SSOError():
+            nature = _N.CREDENTIALS
+        # No byte of the request reached AWS, so nothing was made.
+        case (
+            boto.EndpointConnectionError() | boto.ConnectTimeoutError() | boto.SSLError() | boto.ProxyConnectionError()
+        ):
+            nature = _N.REFUSED
+        case boto.HTTPClientError() | boto.ConnectionError() | ResponseParserError():
+            nature = _N.UNCLEAR
+        case boto.BotoCoreError():
+            nature = _N.REFUSED
+        case _:
+            return None
+    answer = AwsAnswer(service=service, operation=api, code=type(error).__name__, message=str(error))
+    return _error(answer, nature)
+
+
+def from_answer(answer: AwsAnswer) -> AwsError:
+    """The error for an answer with a code, be it an exception or one item of an `Unsuccessful` list."""
+    return _error(answer, nature_of(answer.code, answer.message, answer.status))
+
+
+def nature_of(code: str, message: str, status: int | None = None) -> Nature:
+    """What an error code means."""
+    for known, words, nature in _BY_MESSAGE:
+        if code == known and words in message:
+            return nature
+    if found := _BY_CODE.get(code):
+        return found
+    # An unknown 5xx may have had its effect; calling it final would lose what it made.
+    return _N.UNCLEAR if status is not None and status >= 500 else _N.REFUSED
+
+
+def unsuccessful(reply: Mapping[str, Any], *, service: str, operation: str) -> AwsError | None:
+    """The failure that hides in an HTTP 200: accept, reject and both deletes answer with a list `Unsuccessful`.
+
+    We send one ID a call, so the first item is the whole story.
+    """
+    for item in reply.get("Unsuccessful", ()):
+        error = item.get("Error", {})
+        return from_answer(
+            AwsAnswer(
+                service=service,
+                operation="".join(part.capitalize() for part in operation.split("_")),
+                code=str(error.get("Code", "Unknown")),
+                message=str(error.get("Message", "")),
+                request_id=reply.get("ResponseMetadata", {}).get("RequestId"),
+                status=200,
+            )
+        )
+    return None
+
+
+def _error(answer: AwsAnswer, nature: Nature) -> AwsError:
+    match nature:
+        case _N.CREDENTIALS:
+            return AccessError(
+                "AWS does not accept the credentials",
+                answer=answer,
+                nature=nature,
+                hint=_CREDENTIAL_HINT,
+                code="credentials",
+            )
+        case _N.DENIED:
+            return AccessError(
+                f"not allowed to call {answer.service}:{answer.operation}",
+                answer=answer,
+                nature=nature,
+                hint=f"allow the action {iam_action(answer)} (docs/reference/iam.md), then run the same command again",
+                code="denied",
+            )
+        case _N.QUOTA:
+            hint = "ask for more in Service Quotas, or delete what is not needed; then run the same command again"
+            return AwsError("an AWS quota is used up", answer=answer, nature=nature, hint=hint, code="quota")
+        case _ if answer.code in {"EndpointConnectionError", "ConnectTimeoutError"}:
+            hint = "check the region, the network and AWS_ENDPOINT_URL"
+            return AwsError("cannot reach AWS", answer=answer, nature=nature, hint=hint, code="unreachable")
+        case _:
+            return AwsError(f"AWS refused {answer.service}:{answer.operation}", answer=answer, nature=nature)
+
+
+def iam_action(answer: AwsAnswer) -> str:
+    """The IAM action behind a call, e.g. `elasticloadbalancing:CreateListener`."""
+    prefix = {"elbv2": "elasticloadbalancing"}.get(answer.service, answer.service)
+    return f"{prefix}:{ {'Invoke': 'InvokeFunction'}.get(answer.operation, answer.operation) }".replace(": ", ":")

@@ -1,0 +1,172 @@
+"""Waiting, in one place, on tenacity: first look at once, then 1 s growing to at most 5 s, a deadline, a stop,
+and a description. Also the clock and the stop flag, which tests replace.
+
+Two verbs: `poll` looks again until something is so; `persist` tries a call again while its fault says to. Both
+end at once when the user asks to stop, and both tell what they wait for each time they look.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
+
+import tenacity
+
+from plinkctl.errors import TimedOutError
+
+T = TypeVar("T")
+
+Tell = Callable[[str, float], None]
+"""Called with what is waited for and the seconds waited so far."""
+
+FIRST: Final = 1.0
+MOST: Final = 5.0  # PrivateLink reads share tight buckets (aws-facts.md 9.1); Terraform polls at this rhythm too
+
+
+class Stopped(Exception):  # noqa: N818  (an answer to the user's wish, not an error)
+    """The user asked to stop; raised inside waits and before mutating calls. Never leaves the engine."""
+
+
+class Clock(Protocol):
+    """Time, as far as anything in plinkctl needs it."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes backwards."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; raises Stopped when the user asks to stop meanwhile."""
+
+
+class Stop:
+    """The flag that signal handlers set. Handlers only set it, so that no signal can land between an AWS answer
+    and the commit of its ID."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.signum = 0
+
+    def __bool__(self) -> bool:
+        return self._event.is_set()
+
+    def set(self, signum: int) -> None:
+        """Ask everything to stop."""
+        self.signum = signum
+        self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait that long or until stopped; True when stopped."""
+        return self._event.wait(seconds)
+
+
+class SystemClock:
+    """The real clock; its sleep wakes up at once when `stop` is set (time.sleep would go on sleeping)."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+
+    def now(self) -> float:
+        """Seconds on the monotonic clock."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; raises Stopped when asked to stop meanwhile."""
+        if self._stop.wait(seconds):
+            raise Stopped
+
+
+def poll(
+    look: Callable[[], T],
+    *,
+    until: Callable[[T], bool],
+    what: Callable[[T], str],
+    within: float,
+    clock: Clock,
+    tell: Tell,
+) -> T:
+    """Look until it is so.
+
+    Args:
+        look: One read; called at once, then again with growing pauses.
+        until: Whether what was seen is what is waited for.
+        what: Says in words what is waited for, from what was seen last.
+        within: Seconds after which the wait is given up.
+        clock: The time.
+        tell: Told before each pause.
+
+    Returns:
+        What was seen last, for which `until` holds.
+
+    Raises:
+        TimedOutError: The deadline passed.
+        Stopped: The user asked to stop.
+    """
+    begun = clock.now()
+    last: list[T] = []
+
+    def look_once() -> T:
+        last[:] = [look()]
+        return last[0]
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda seen: not until(seen)),
+        wait=tenacity.wait_exponential(multiplier=FIRST, min=FIRST, max=MOST),
+        stop=lambda _: clock.now() - begun >= within,
+        sleep=clock.sleep,
+        before_sleep=lambda _: tell(what(last[0]), clock.now() - begun),
+    )
+    try:
+        return retrying(look_once)
+    except tenacity.RetryError as error:
+        raise TimedOutError(
+            f"gave up waiting after {clock.now() - begun:.0f} s", why=what(last[0]) if last else None
+        ) from error
+
+
+def persist(
+    call: Callable[[], T],
+    *,
+    again: Callable[[Exception], str | None],
+    within: float,
+    clock: Clock,
+    tell: Tell,
+    first: float = FIRST,
+    most: float = MOST,
+) -> T:
+    """Try a call until it works or its fault is final.
+
+    Args:
+        call: One attempt.
+        again: Given the exception, says in words why another attempt is worth it, or None when it is not.
+        within: Seconds after which the last fault is raised as it is.
+        clock: The time.
+        tell: Told before each pause.
+        first: Seconds of the first pause.
+        most: Seconds of the longest pause.
+
+    Raises:
+        Stopped: The user asked to stop.
+        Exception: The fault of the last attempt.
+    """
+    begun = clock.now()
+
+    def before_sleep(attempt: tenacity.RetryCallState) -> None:
+        fault = attempt.outcome.exception() if attempt.outcome else None
+        tell((again(fault) if isinstance(fault, Exception) else None) or "", clock.now() - begun)
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda fault: isinstance(fault, Exception) and again(fault) is not None),
+        # Jitter keeps the parallel nodes of one walk from asking AWS in step after a throttle.
+        wait=tenacity.wait_exponential(multiplier=first, min=first, max=most) + tenacity.wait_random(0, first / 2),
+        stop=lambda _: clock.now() - begun >= within,
+        sleep=clock.sleep,
+        before_sleep=before_sleep,
+        reraise=True,
+    )
+    return retrying(call)

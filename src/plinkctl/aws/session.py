@@ -1,0 +1,212 @@
+"""The one door to AWS: `read` and `write`. The only module that knows boto3.
+
+Reads are retried by the SDK; writes never are, since an SDK retry after a lost answer makes a second VPC and
+reports success (reliability.md finding 1). What botocore raises leaves here as our AwsError. `write` also reads the
+`Unsuccessful` lists that hide failures in a 200, and refuses to send anything once the user asked to stop.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ProfileNotFound
+
+from plinkctl import __version__
+from plinkctl.aws import faults
+from plinkctl.aws.patience import Stop, Stopped
+from plinkctl.errors import AccessError, AwsAnswer, UsageError
+from plinkctl.link import Access
+
+SERVICES: Final = ("ec2", "elbv2", "iam", "logs", "lambda")
+
+_CONNECT_TIMEOUT: Final = 5
+_READ_TIMEOUT: Final = 70  # above the longest run of the probe function (60 s), or Invoke would be given up too early
+_POOL: Final = 16  # workers of a walk: fewer connections than workers would make them wait for each other
+
+OnCall = Callable[[str, str, str, str | None, float], None]
+"""Told of each call: service, operation, outcome, request ID, seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Whom AWS sees, and where."""
+
+    account: str
+    arn: str
+    partition: str
+    region: str
+
+
+class Clients:
+    """One side's clients, made eagerly because boto3 clients cannot be made safely in threads.
+
+    Args:
+        access: How to reach the account.
+        services: boto3 client names that the command will use.
+        stop: Once set, `write` raises Stopped.
+        on_call: Told of each call that came back.
+
+    Raises:
+        UsageError: No such profile, or no region.
+        AccessError: No credentials.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        services: Iterable[str] = SERVICES,
+        *,
+        stop: Stop,
+        on_call: OnCall = lambda *_: None,
+    ) -> None:
+        self._stop = stop
+        self._on_call = on_call
+        try:
+            session = boto3.Session(profile_name=access.profile)
+            region = region_of(access, session)
+            names = ("sts", *services)
+            self.endpoint_url = access.endpoint_url or _configured_endpoint(session)
+            self._reading = _clients(session, names, region, access.endpoint_url, attempts=5)
+            self._writing = _clients(session, names, region, access.endpoint_url, attempts=1)
+            if session.get_credentials() is None:
+                _no_credentials("no credentials were found", access)
+        except ProfileNotFound as error:
+            raise UsageError(
+                f"there is no AWS profile {access.profile or os.environ.get('AWS_PROFILE')!r}",
+                hint="aws configure list-profiles shows those there are",
+                code="no_profile",
+            ) from error
+        except ValueError as error:  # an endpoint URL that is none
+            raise UsageError("the AWS configuration cannot be used", why=str(error)) from error
+        except Exception as error:
+            raise faults.translate(error, service="sts", operation="get_caller_identity") or error from error
+        self.region = region
+
+    def identity(self) -> Identity:
+        """Ask AWS who we are. Needs no permission; the first call of every command.
+
+        Raises:
+            AccessError: The credentials are not accepted.
+        """
+        reply = self.read("sts", "get_caller_identity")
+        arn = str(reply["Arn"])
+        return Identity(account=str(reply["Account"]), arn=arn, partition=arn.split(":")[1], region=self.region)
+
+    def read(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """One call that changes nothing, with the SDK's retries.
+
+        Raises:
+            AwsError: AWS refused it.
+        """
+        return self._call(self._reading[service], service, operation, params)
+
+    def pages(self, service: str, operation: str, key: str, **params: Any) -> list[dict[str, Any]]:
+        """All items of a paginated read.
+
+        Args:
+            service: Client name.
+            operation: Method name, which must have a paginator.
+            key: The list's name in each page.
+            params: The call's parameters.
+        """
+        client = self._reading[service]
+        items: list[dict[str, Any]] = []
+        if not client.can_paginate(operation):
+            return list(self.read(service, operation, **params)[key])
+        begun = time.monotonic()
+        try:
+            for page in client.get_paginator(operation).paginate(**params):
+                items.extend(page[key])
+                self._told(service, operation, "ok", page, begun)
+        except Exception as error:  # noqa: BLE001  (_raise lets through what is not botocore's)
+            self._raise(error, service, operation, begun)
+        return items
+
+    def write(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """One mutating call, sent once.
+
+        Raises:
+            AwsError: AWS refused it, in an error or in an `Unsuccessful` list; nature UNCLEAR when the answer was lost.
+            Stopped: The user asked to stop; nothing was sent.
+        """
+        if self._stop:
+            raise Stopped
+        reply = self._call(self._writing[service], service, operation, params)
+        if failure := faults.unsuccessful(reply, service=service, operation=operation):
+            raise failure
+        return reply
+
+    def _call(self, client: Any, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        begun = time.monotonic()
+        try:
+            reply: dict[str, Any] = getattr(client, operation)(**params)
+        except Exception as error:  # noqa: BLE001  (_raise lets through what is not botocore's)
+            self._raise(error, service, operation, begun)
+        self._told(service, operation, "ok", reply, begun)
+        return reply
+
+    def _raise(self, error: Exception, service: str, operation: str, begun: float) -> NoReturn:
+        ours = faults.translate(error, service=service, operation=operation)
+        if ours is None:
+            raise error
+        meta = {"ResponseMetadata": {"RequestId": ours.answer.request_id}}
+        self._told(service, operation, ours.answer.code, meta, begun)
+        raise ours from error
+
+    def _told(self, service: str, operation: str, outcome: str, reply: dict[str, Any], begun: float) -> None:
+        request_id = reply.get("ResponseMetadata", {}).get("RequestId")
+        self._on_call(service, operation, outcome, request_id, time.monotonic() - begun)
+
+
+def region_of(access: Access, session: boto3.Session | None = None) -> str:
+    """The region a side works in: flag or file, AWS_REGION, AWS_DEFAULT_REGION, the profile's.
+
+    boto3 alone would not look at AWS_REGION, which every other AWS tool honours.
+
+    Raises:
+        UsageError: None of them says.
+    """
+    region = access.region or os.environ.get("AWS_REGION")
+    if not region:
+        region = (session or boto3.Session(profile_name=access.profile)).region_name
+    if not region:
+        raise UsageError("no AWS region is set", hint="--region REGION, or set AWS_REGION", code="no_region")
+    return str(region)
+
+
+def _clients(
+    session: boto3.Session, names: Iterable[str], region: str, url: str | None, *, attempts: int
+) -> dict[str, Any]:
+    config = Config(
+        region_name=region,
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=_READ_TIMEOUT,
+        max_pool_connections=_POOL,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        user_agent_extra=f"plinkctl/{__version__}",
+    )
+    return {name: session.client(name, endpoint_url=url, config=config) for name in names}
+
+
+def _configured_endpoint(session: boto3.Session) -> str | None:
+    """The endpoint override from environment or profile, to be announced: a forgotten one is a trap."""
+    if url := os.environ.get("AWS_ENDPOINT_URL"):
+        return url
+    scoped: dict[str, Any] = botocore.session.Session(profile=session.profile_name).get_scoped_config()
+    return scoped.get("endpoint_url")
+
+
+def _no_credentials(why: str, access: Access) -> NoReturn:
+    profile = f" for profile {access.profile}" if access.profile else ""
+    raise AccessError(
+        f"there are no AWS credentials{profile}",
+        answer=AwsAnswer(service="sts", operation="GetCallerIdentity", code="NoCredentials", message=why),
+        nature=faults.Nature.CREDENTIALS,
+        hint="aws configure, or: aws sso login; or try it without an account: plinkctl demo",
+        code="no_credentials",
+    )
