@@ -1,6 +1,6 @@
-"""Time in the sandbox: one clock, and how long each thing takes in each profile.
+"""Time in the sandbox: one clock, how long each thing takes in each profile, and the states a thing goes through.
 
-Both are plain values given to the world; nothing here knows of moto or of AWS's rules.
+All are plain values; nothing here knows of moto or of AWS's rules.
 """
 
 from __future__ import annotations
@@ -47,6 +47,31 @@ class Clock:
     def freeze(self) -> None:
         """Stand still; only `advance` moves time until `speed` is set again."""
         self.speed = 0.0
+
+
+class Timeline:
+    """The states of one thing, past and to come: a list of moments and the state each begins.
+
+    Nothing has to happen for a state to change; whoever asks is told the state of that moment. So there are no
+    timers, and what was pending when a world was put aside is settled when it is taken up again.
+    """
+
+    def __init__(self, moment: float, *steps: tuple[str, float]) -> None:
+        """Begin at `moment` (seconds of the clock); see `turn` for the steps."""
+        self._begun: list[tuple[float, str]] = []
+        self.turn(moment, *steps)
+
+    def turn(self, moment: float, *steps: tuple[str, float]) -> None:
+        """From `moment` on, go through `steps`: a state each, and how many seconds after `moment` it begins.
+
+        What was still to come after `moment` is forgotten.
+        """
+        self._begun = [step for step in self._begun if step[0] <= moment]
+        self._begun += [(moment + delay, state) for state, delay in steps]
+
+    def at(self, moment: float) -> str:
+        """The state at that moment."""
+        return [state for begun, state in self._begun if begun <= moment][-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

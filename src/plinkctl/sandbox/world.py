@@ -26,12 +26,12 @@ from moto.elbv2.models import FakeLoadBalancer, elbv2_backends
 from moto.iam.models import iam_backends
 
 from plinkctl.sandbox import patch
-from plinkctl.sandbox.clock import BRISK, INSTANT, PROFILES, REAL, Clock, Profile
+from plinkctl.sandbox.clock import BRISK, INSTANT, PROFILES, REAL, Clock, Profile, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["BRISK", "INSTANT", "PROFILES", "REAL", "Clock", "Profile"]  # with what is defined below
+__all__ = ["BRISK", "INSTANT", "PROFILES", "REAL", "Clock", "Profile", "Timeline"]  # with what is defined below
 
 REGION: Final = "us-east-1"
 ADMINISTRATOR: Final = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
@@ -75,7 +75,7 @@ class World:
 
 
 _current: World | None = None
-_reapers: list[Callable[[float], None]] = []
+_settlers: list[Callable[[float], None]] = []
 
 
 def begin(world: World) -> World:
@@ -128,23 +128,23 @@ def new_id(prefix: str) -> str:
     return f"{prefix}-{secrets.token_hex(9)[:17]}"
 
 
-def reaper(function: Callable[[float], None]) -> Callable[[float], None]:
-    """Declare a function that drops what has passed its end; `reap` calls it with the present moment."""
-    _reapers.append(function)
+def settler(function: Callable[[float], None]) -> Callable[[float], None]:
+    """Declare a function that brings its resources to the present moment; `settle` calls it with that moment."""
+    _settlers.append(function)
     return function
 
 
-def reap() -> None:
-    """Drop everything whose time is over. Called before each API action, and by whoever reads the state directly."""
+def settle() -> None:
+    """Bring everything to the present moment. Called before each API action, and by whoever reads the state."""
     moment_now = now()
-    for function in _reapers:
+    for function in _settlers:
         function(moment_now)
 
 
 @patch.override(BaseResponse, "call_action")
 def call_action(original: Any, self: Any) -> Any:
-    """Every API action of every service sees a world from which the finished is gone."""
-    reap()
+    """Every API action of every service sees the world as it is at this moment."""
+    settle()
     return original(self)
 
 
@@ -252,10 +252,10 @@ def release(eni: Any, *, after: float, detach: float | None = None) -> None:
     """Let an interface vanish so many seconds from now, and be `available` after `detach` seconds if given."""
     started = now()
     eni.sandbox = replace(eni.sandbox, until=started + after, detached=None if detach is None else started + detach)
-    reap()
+    settle()
 
 
-@reaper
+@settler
 def _drop_interfaces(moment_now: float) -> None:
     for eni in list(_interfaces(None)):
         owner = getattr(eni, "sandbox", None)
@@ -277,7 +277,7 @@ def _interfaces(account_id: str | None) -> Iterator[Any]:
 
 def interfaces(account_id: str | None = None) -> Iterator[Any]:
     """The living network interfaces (moto's NetworkInterface) of one account, or of all."""
-    reap()
+    settle()
     return _interfaces(account_id)
 
 
