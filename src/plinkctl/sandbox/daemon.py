@@ -1,0 +1,369 @@
+"""The sandbox as a process of its own: started once, found by its folder, used by many commands, gone when idle.
+
+The folder is the sandbox's whole presence on the machine, readable by its owner alone:
+
+    lock         held by the daemon as long as it lives; whoever can take it knows that no daemon runs
+    info.json    where it listens, its pid, the token of its control paths
+    aws-config   the AWS config file with the profiles `provider` and `consumer`: region, keys, endpoint URL
+    credentials  empty, so that clients do not mix in the user's real credentials file
+    log          what the daemon had to say
+
+Life is told by the lock, never by a pid: pids are reused, and a crash leaves files but no lock. A daemon ends by
+`stop`, by being idle, or with the process it was started for; ending, it takes its keys with it.
+
+This module is imported by commands and therefore imports nothing heavy; the daemon loads moto after it has forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from plinkctl.errors import PlinkError, UsageError
+from plinkctl.sandbox.clock import PROFILES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_log: Final = logging.getLogger(__name__)
+
+#: A day at the desk: long enough for a break, short enough that a forgotten sandbox does not live on.
+IDLE_SECONDS: Final = 4 * 3600.0
+_START_WITHIN: Final = 30.0
+_STOP_WITHIN: Final = 5.0
+#: What a daemon writes besides lock and log, and takes away when it ends.
+_TRANSIENT: Final = ("info.json", "aws-config", "credentials")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A sandbox that runs.
+
+    Attributes:
+        url: endpoint URL for AWS clients.
+        folder: its folder.
+        pid: the daemon's process ID, for display.
+        profile: name of its timing profile.
+        started: when, in ISO 8601.
+        region: its region.
+        accounts: account ID by profile name.
+        proxy: the data path as a SOCKS5 proxy; user is a network interface's ID, password the token.
+        token: what opens the control paths and the proxy; not shown.
+    """
+
+    url: str
+    folder: Path
+    pid: int
+    profile: str
+    started: str
+    region: str
+    accounts: dict[str, str]
+    proxy: str
+    token: str = field(repr=False)
+
+    @property
+    def config_file(self) -> Path:
+        """The AWS config file with the profiles `provider` and `consumer`."""
+        return self.folder / "aws-config"
+
+    @property
+    def log_file(self) -> Path:
+        """Where the daemon writes what went wrong inside it."""
+        return self.folder / "log"
+
+
+def environment(running: Running) -> dict[str, str]:
+    """The variables that point any AWS client at the sandbox, as the provider unless it says otherwise.
+
+    Credentials or an endpoint given by other variables (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL) win over these; that is
+    the order of the SDKs, and the caller's affair.
+    """
+    return {
+        "AWS_CONFIG_FILE": str(running.config_file),
+        "AWS_SHARED_CREDENTIALS_FILE": str(running.folder / "credentials"),
+        "AWS_PROFILE": "provider",
+    }
+
+
+# ------------------------------------------------------------------------------------- for commands
+
+
+def find(folder: Path) -> Running | None:
+    """The sandbox running in that folder, or None."""
+    folder = folder.absolute()
+    if _lock_is_free(folder):
+        return None
+    try:
+        known = json.loads((folder / "info.json").read_text())
+        return Running(folder=folder, **known)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def start(
+    folder: Path,
+    profile: str = "instant",
+    *,
+    idle_seconds: float = IDLE_SECONDS,
+    parent_pid: int | None = None,
+    port: int = 0,
+) -> Running:
+    """The sandbox of that folder, started if it does not run yet; a running one is returned as it is.
+
+    Args:
+        folder: made if missing, for the owner alone.
+        profile: name of the timing profile: instant, brisk or real.
+        idle_seconds: it ends after so many seconds without an API call.
+        parent_pid: it ends when this process does.
+        port: TCP port on 127.0.0.1; 0 takes a free one.
+
+    Raises:
+        UsageError: unknown profile, or a folder that cannot be a sandbox's.
+        PlinkError: it did not come up; `why` has its own words.
+    """
+    if profile not in PROFILES:
+        raise UsageError(f"there is no sandbox profile '{profile}'", hint=f"one of: {', '.join(PROFILES)}")
+    folder = folder.absolute()
+    _prepare(folder)
+    with _starting(folder):
+        if running := find(folder):
+            return running
+        # Nobody is being started now, so a held lock is a daemon on its way out.
+        _wait_until_free(folder, _STOP_WITHIN)
+        _remove(folder, *_TRANSIENT)
+        _launch(folder, profile=profile, idle_seconds=idle_seconds, parent_pid=parent_pid, port=port)
+        if running := find(folder):
+            return running
+    raise PlinkError("the sandbox ended right after its start", hint=f"cat {folder / 'log'}")
+
+
+def stop(folder: Path) -> bool:
+    """End the sandbox of that folder and wait until it is gone; False when none was running.
+
+    It is asked first, and killed if it has not ended within 5 seconds.
+    """
+    folder = folder.absolute()
+    running = find(folder)
+    if running is None:
+        return False
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(running.pid, how)
+        if _wait_until_free(folder, _STOP_WITHIN):
+            break
+    _remove(folder, *_TRANSIENT)
+    return True
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():
+            raise UsageError(f"the folder {folder} belongs to somebody else", hint="choose another folder")
+        if not (folder / "lock").exists() and any(folder.iterdir()):
+            raise UsageError(f"the folder {folder} holds other things", hint="choose an empty folder")
+        folder.chmod(0o700)
+        (folder / "lock").touch(mode=0o600)
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot hold a sandbox", why=str(error), hint="choose another") from error
+
+
+def _launch(folder: Path, **options: Any) -> None:
+    """Start the daemon and wait until it serves. Raises PlinkError with the daemon's own words."""
+    reading, writing = os.pipe()
+    # Neither the user's AWS settings nor moto's switches may leak into the sandbox.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+    try:
+        with os.fdopen(os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
+            # It forks once more and returns at once, so that it is nobody's child and leaves no zombie behind.
+            subprocess.run(
+                [sys.executable, "-P", "-m", __name__, str(folder), json.dumps(options), str(writing)],
+                check=False,
+                cwd="/",
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(writing,),
+                start_new_session=True,
+            )
+        os.close(writing)
+        ready, _, _ = select.select([reading], [], [], _START_WITHIN)
+        said = os.read(reading, 4096).decode() if ready else f"it was silent for {_START_WITHIN:.0f} s"
+    finally:
+        os.close(reading)
+    if said != "ready":
+        raise PlinkError("the sandbox did not start", why=said or None, hint=f"cat {folder / 'log'}")
+
+
+@contextlib.contextmanager
+def _starting(folder: Path) -> Iterator[None]:
+    """One start at a time in a folder: two commands at once must not end up with two sandboxes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take_lock(folder: Path) -> int | None:
+    """The lock of the folder as an open descriptor, or None when somebody holds it or there is no such folder."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _lock_is_free(folder: Path) -> bool:
+    if not (folder / "lock").exists():
+        return True
+    descriptor = _take_lock(folder)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is not None
+
+
+def _wait_until_free(folder: Path, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (free := _lock_is_free(folder)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return free
+
+
+def _remove(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+
+
+# ------------------------------------------------------------------------------------- the daemon itself
+
+
+def main(arguments: list[str]) -> None:
+    """The daemon's process: leave the caller, serve until told otherwise."""
+    if os.fork():
+        os._exit(0)
+    os.umask(0o077)
+    folder, options, report = Path(arguments[0]), json.loads(arguments[1]), int(arguments[2])
+    os.set_inheritable(report, False)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    try:
+        _serve(folder, lambda: _say(report, "ready"), **options)
+    except Exception as error:  # noqa: BLE001 - the last door of a process: told to the starter, kept in the log
+        _log.exception("the sandbox failed")
+        with contextlib.suppress(OSError):
+            _say(report, f"{error}")
+    # At once: taking moto's modules apart politely costs a third of a second, and `stop` waits for it.
+    logging.shutdown()
+    os._exit(0)
+
+
+def _say(report: int, words: str) -> None:
+    """Tell the starting command how it went, and let go of it."""
+    os.write(report, words.encode()[:4096])
+    os.close(report)
+
+
+def _serve(
+    folder: Path,
+    ready: Callable[[], None],
+    *,
+    profile: str,
+    idle_seconds: float,
+    parent_pid: int | None,
+    port: int,
+) -> None:
+    lock = _take_lock(folder)
+    if lock is None:
+        raise RuntimeError(f"a sandbox runs in {folder} already")
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    gone = _watch(parent_pid)
+
+    from plinkctl.sandbox import gateway, world  # noqa: PLC0415 - a second of imports that commands must not pay
+
+    with gateway.serve(world.World(profile=PROFILES[profile]), port) as server:
+        try:
+            _publish(folder, server)
+            _log.info("serving at %s", server.url)
+            ready()
+            while not over.wait(0.25) and not gone() and server.gateway.idle() < idle_seconds:
+                pass
+            _log.info("ending")
+        finally:
+            _remove(folder, *_TRANSIENT)
+
+
+def _publish(folder: Path, server: Any) -> None:
+    """Write what clients and commands need; `info.json` last, since it is what makes the sandbox findable."""
+    sandbox = server.world
+    profiles = [
+        f"[profile {account.alias}]\nregion = {sandbox.region}\nendpoint_url = {server.url}\n"
+        f"aws_access_key_id = {account.access_key}\naws_secret_access_key = {account.secret}\n"
+        for account in sandbox.accounts
+    ]
+    (folder / "aws-config").write_text("\n".join(profiles))
+    (folder / "credentials").touch()
+    running = Running(
+        url=server.url,
+        folder=folder,
+        pid=os.getpid(),
+        profile=sandbox.profile.name,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        region=sandbox.region,
+        accounts={account.alias: account.id for account in sandbox.accounts},
+        proxy=server.gateway.fabric.url,
+        token=server.token,
+    )
+    known = {name: value for name, value in asdict(running).items() if name != "folder"}
+    fresh = folder / "info.json.new"
+    fresh.write_text(json.dumps(known, indent=2) + "\n")
+    fresh.replace(folder / "info.json")
+
+
+def _watch(pid: int | None) -> Callable[[], bool]:
+    """A question that becomes true when the process `pid` has ended; never, without one."""
+    if pid is None:
+        return lambda: False
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return lambda: True
+    except (AttributeError, OSError):  # not Linux: a number that may be reused is the best there is
+        return lambda: not _exists(pid)
+    return lambda: bool(select.select([descriptor], [], [], 0)[0])
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,65 @@
+"""What a command asks of a running sandbox: its control paths, over HTTP, as plain functions.
+
+Only the standard library is used, so that `sandbox status` does not load moto. `control` is the other end.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any, Final
+
+from plinkctl.errors import PlinkError
+
+if TYPE_CHECKING:
+    from plinkctl.sandbox.daemon import Running
+
+_TIMEOUT: Final = 10.0
+#: Never through a proxy: the sandbox is on this machine, whatever HTTP_PROXY says.
+_opener: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def status(running: Running) -> dict[str, Any]:
+    """Profile, region, accounts by alias, clock (`now`, `speed`), numbers of the last call and flow, idle seconds."""
+    return dict(_ask(running, "GET", "status"))
+
+
+def reset(running: Running) -> None:
+    """Forget every resource of both accounts, the call log and the flow log; keys and accounts stay."""
+    _ask(running, "POST", "reset")
+
+
+def calls(running: Running, *, since: int = 0) -> list[dict[str, Any]]:
+    """The API calls with a number above `since`, oldest first (the fields of `gateway.Call`)."""
+    return list(_ask(running, "GET", f"calls?since={since}"))
+
+
+def flows(running: Running, *, since: int = 0) -> list[dict[str, Any]]:
+    """The decisions on connections and names with a number above `since`, oldest first (`fabric.wire.Flow`)."""
+    return list(_ask(running, "GET", f"flows?since={since}"))
+
+
+def set_clock(running: Running, *, advance: float | None = None, speed: float | None = None) -> dict[str, Any]:
+    """Move the sandbox's clock ahead by `advance` seconds, or let it run `speed` times as fast (0 freezes it)."""
+    wish = {name: value for name, value in (("advance", advance), ("speed", speed)) if value is not None}
+    return dict(_ask(running, "POST", "clock", wish))
+
+
+def _ask(running: Running, method: str, path: str, body: dict[str, float] | None = None) -> Any:
+    request = urllib.request.Request(  # noqa: S310 - the URL is http on loopback, from our own file
+        f"{running.url}/_sandbox/{path}",
+        method=method,
+        headers={"Authorization": f"Bearer {running.token}", "Content-Type": "application/json"},
+        data=json.dumps(body).encode() if body is not None else None,
+    )
+    try:
+        with _opener.open(request, timeout=_TIMEOUT) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        why = json.loads(error.read() or b"{}").get("error")
+        raise PlinkError(f"the sandbox refused {method} {path}", why=why) from error
+    except OSError as error:
+        raise PlinkError(
+            f"the sandbox at {running.url} does not answer", why=str(error), hint=f"cat {running.log_file}"
+        ) from error
