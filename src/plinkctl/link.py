@@ -78,6 +78,8 @@ class Provider:
         load_balancer_arn: An existing internal NLB to use; then no VPC, ALB, target group or listener is made.
         enforce_inbound_rules: Whether the NLB's security group filters PrivateLink traffic. Off by default,
             since the source it would check is the consumer's private address, which the provider cannot know.
+        consumer_cidrs: The addresses that group admits when it filters; needed then, unless both sides are
+            made in one walk and the consumer's block is known.
     """
 
     access: Access = field(default_factory=Access)
@@ -89,6 +91,7 @@ class Provider:
     response: Response = field(default_factory=Response)
     load_balancer_arn: str | None = None
     enforce_inbound_rules: bool = False
+    consumer_cidrs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,43 @@
+"""What all kinds of ELBv2 share: ARNs as IDs, and tags that only a call of their own can read."""
+
+from collections.abc import Mapping, Sequence
+
+from plinkctl.errors import AwsError
+from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Kind, as_dict, as_list, gone
+
+_TAGS_A_CALL = 20  # DescribeTags takes at most 20 ARNs
+
+
+class ElbKind(Kind):
+    """What load balancers, target groups and listeners share: ARNs as IDs, tags by a call of their own."""
+
+    def retag(self, ctx: Ctx, attrs: Attrs, *, put: Mapping[str, str], drop: Sequence[str]) -> None:
+        """AddTags overwrites, RemoveTags ignores what is not there: both repeatable."""
+        if put:
+            ctx.aws.write("elbv2", "add_tags", ResourceArns=[attrs["id"]], Tags=as_list(put))
+        if drop:
+            ctx.aws.write("elbv2", "remove_tags", ResourceArns=[attrs["id"]], TagKeys=list(drop))
+
+
+def tags_of(ctx: Ctx, arn: str) -> dict[str, str]:
+    """The tags of one ELBv2 resource."""
+    reply = ctx.aws.read("elbv2", "describe_tags", ResourceArns=[arn])
+    return as_dict(reply["TagDescriptions"][0]["Tags"])
+
+
+def with_our_lineage(ctx: Ctx, arns: list[str]) -> list[str]:
+    """Those of the ARNs that carry our lineage; ELBv2 cannot filter by tag."""
+    found: list[str] = []
+    for start in range(0, len(arns), _TAGS_A_CALL):
+        try:
+            reply = ctx.aws.read("elbv2", "describe_tags", ResourceArns=arns[start : start + _TAGS_A_CALL])
+        except AwsError as error:
+            if gone(error):  # one of them was deleted between the two reads; it is nobody's leftover
+                continue
+            raise
+        found.extend(
+            described["ResourceArn"]
+            for described in reply["TagDescriptions"]
+            if as_dict(described["Tags"]).get(f"{TAG_PREFIX}lineage") == ctx.lineage
+        )
+    return found

@@ -1,0 +1,86 @@
+"""A listener: on the ALB with a fixed response, on the NLB forwarding to the target group."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from plinkctl.errors import AwsError
+from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Presence, Seen, as_list, gone, ignore_gone, ours
+from plinkctl.kinds.base_elb import ElbKind, tags_of
+
+
+class Listener(ElbKind):
+    """`load_balancer_arn`, `protocol`, `port`, and either setting `response` or `target_group_arn`."""
+
+    name = "listener"
+    title = "listener"
+    settings = frozenset({"response"})
+
+    def find(self, ctx: Ctx) -> Attrs | None:
+        """By balancer and port, which are unique together, then by tag."""
+        try:
+            found = ctx.aws.pages(
+                "elbv2", "describe_listeners", "Listeners", LoadBalancerArn=ctx.params["load_balancer_arn"]
+            )
+        except AwsError as error:
+            if gone(error):
+                return None
+            raise
+        for item in found:
+            arn = item["ListenerArn"]
+            if item["Port"] == ctx.params["port"] and ours(ctx, tags_of(ctx, arn), f"the listener {arn}"):
+                return {"id": arn}
+        return None
+
+    def create(self, ctx: Ctx) -> Attrs:
+        """CreateListener; the balancer may still be provisioning (aws-facts.md 2)."""
+        reply = ctx.aws.write(
+            "elbv2",
+            "create_listener",
+            LoadBalancerArn=ctx.params["load_balancer_arn"],
+            Protocol=ctx.params["protocol"],
+            Port=ctx.params["port"],
+            DefaultActions=[_action(ctx.params)],
+            Tags=as_list(ctx.tags),
+        )
+        return {"id": reply["Listeners"][0]["ListenerArn"]}
+
+    def probe(self, ctx: Ctx, attrs: Attrs) -> Seen:
+        """Its fixed response, where it has one."""
+        try:
+            found = ctx.aws.read("elbv2", "describe_listeners", ListenerArns=[attrs["id"]])["Listeners"]
+        except AwsError as error:
+            if gone(error):
+                return ABSENT
+            raise
+        if not found:
+            return ABSENT
+        settings: dict[str, Any] = {}
+        if fixed := found[0]["DefaultActions"][0].get("FixedResponseConfig"):
+            settings["response"] = {
+                "status": int(fixed["StatusCode"]),
+                "body": fixed.get("MessageBody", ""),
+                "content_type": fixed.get("ContentType", "text/plain"),
+            }
+        return Seen(presence=Presence.READY, attrs=attrs, settings=settings, tags=tags_of(ctx, attrs["id"]))
+
+    def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
+        """ModifyListener replaces the default action."""
+        ctx.aws.write("elbv2", "modify_listener", ListenerArn=attrs["id"], DefaultActions=[_action(changes)])
+
+    def delete(self, ctx: Ctx, attrs: Attrs) -> None:
+        """DeleteListener."""
+        try:
+            ctx.aws.write("elbv2", "delete_listener", ListenerArn=attrs["id"])
+        except AwsError as error:
+            ignore_gone(error)
+
+
+def _action(params: Mapping[str, Any]) -> dict[str, Any]:
+    if response := params.get("response"):
+        fixed = {
+            "StatusCode": str(response["status"]),
+            "MessageBody": response["body"],
+            "ContentType": response["content_type"],
+        }
+        return {"Type": "fixed-response", "FixedResponseConfig": fixed}
+    return {"Type": "forward", "TargetGroupArn": params["target_group_arn"]}

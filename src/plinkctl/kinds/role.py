@@ -1,0 +1,165 @@
+"""The probe function's execution role: it may write to its one log group and have a network interface, no more."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import unquote
+
+from plinkctl.errors import AwsError
+from plinkctl.kinds.base import (
+    ABSENT,
+    TAG_PREFIX,
+    Attrs,
+    Ctx,
+    Kind,
+    Patience,
+    Presence,
+    Seen,
+    as_dict,
+    as_list,
+    gone,
+    ignore_gone,
+    ours,
+)
+
+PATH: Final = "/plinkctl/"
+POLICY: Final = "probe"
+TRUST: Final = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+_INTERFACE_ACTIONS: Final = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+class Role(Kind):
+    """Setting `log_group_arn`: where the policy lets it write. Names are unique, so a second create is refused."""
+
+    name = "role"
+    title = "IAM role"
+    patience = Patience(ready_within=120, gone_within=300, usual="seconds")
+    settings = frozenset({"log_group_arn"})
+
+    def find(self, ctx: Ctx) -> Attrs | None:
+        """By name, then by tag."""
+        role = self._role(ctx, ctx.unique_name(64))
+        if role is None or not ours(ctx, as_dict(role.get("Tags")), f"the role {role['RoleName']}"):
+            return None
+        return self._attrs(role)
+
+    def create(self, ctx: Ctx) -> Attrs:
+        """CreateRole; the policy is a setting."""
+        reply = ctx.aws.write(
+            "iam",
+            "create_role",
+            RoleName=ctx.unique_name(64),
+            Path=PATH,
+            AssumeRolePolicyDocument=json.dumps(TRUST),
+            Description=f"probe function of the plinkctl link {ctx.link}",
+            Tags=as_list(ctx.tags),
+        )
+        return self._attrs(reply["Role"])
+
+    def probe(self, ctx: Ctx, attrs: Attrs) -> Seen:
+        """Its policy, as the log group it names."""
+        role = self._role(ctx, attrs["name"])
+        if role is None:
+            return ABSENT
+        return Seen(
+            presence=Presence.READY,
+            attrs=self._attrs(role),
+            settings={"log_group_arn": self._log_group_arn(ctx, attrs)},
+            tags=as_dict(role.get("Tags")),
+        )
+
+    def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
+        """PutRolePolicy replaces the whole document."""
+        ctx.aws.write(
+            "iam",
+            "put_role_policy",
+            RoleName=attrs["name"],
+            PolicyName=POLICY,
+            PolicyDocument=json.dumps(policy(changes["log_group_arn"])),
+        )
+
+    def delete(self, ctx: Ctx, attrs: Attrs) -> None:
+        """The policy first: IAM refuses to delete a role that has one."""
+        for operation, params in (("delete_role_policy", {"PolicyName": POLICY}), ("delete_role", {})):
+            try:
+                ctx.aws.write("iam", operation, RoleName=attrs["name"], **params)
+            except AwsError as error:
+                ignore_gone(error)
+
+    def retag(self, ctx: Ctx, attrs: Attrs, *, put: Mapping[str, str], drop: Sequence[str]) -> None:
+        """TagRole and UntagRole."""
+        if put:
+            ctx.aws.write("iam", "tag_role", RoleName=attrs["name"], Tags=as_list(put))
+        if drop:
+            ctx.aws.write("iam", "untag_role", RoleName=attrs["name"], TagKeys=list(drop))
+
+    def sweep(self, ctx: Ctx) -> list[str]:
+        """By path, then by tag: no AWS API finds roles by tag."""
+        found: list[str] = []
+        for role in ctx.aws.pages("iam", "list_roles", "Roles", PathPrefix=PATH):
+            try:
+                tags = as_dict(ctx.aws.read("iam", "list_role_tags", RoleName=role["RoleName"])["Tags"])
+            except AwsError as error:
+                if gone(error):
+                    continue
+                raise
+            if tags.get(f"{TAG_PREFIX}lineage") == ctx.lineage:
+                found.append(role["RoleName"])
+        return found
+
+    def _role(self, ctx: Ctx, name: str) -> dict[str, Any] | None:
+        try:
+            return dict(ctx.aws.read("iam", "get_role", RoleName=name)["Role"])
+        except AwsError as error:
+            if gone(error):
+                return None
+            raise
+
+    def _log_group_arn(self, ctx: Ctx, attrs: Attrs) -> str | None:
+        """The log group of the policy, if the policy is exactly ours; anything else counts as drift."""
+        try:
+            reply = ctx.aws.read("iam", "get_role_policy", RoleName=attrs["name"], PolicyName=POLICY)
+        except AwsError as error:
+            if gone(error):
+                return None
+            raise
+        document = reply["PolicyDocument"]
+        if isinstance(document, str):
+            document = json.loads(unquote(document))
+        try:
+            arn = str(document["Statement"][0]["Resource"]).removesuffix(":*")
+        except (KeyError, IndexError, TypeError):
+            return None
+        return arn if document == policy(arn) else None
+
+    def _attrs(self, role: Mapping[str, Any]) -> Attrs:
+        return {"id": role["Arn"], "arn": role["Arn"], "name": role["RoleName"]}
+
+
+def policy(log_group_arn: str) -> dict[str, Any]:
+    """What the function may do.
+
+    No `logs:CreateLogGroup`: a late log line would bring a deleted group back (aws-facts.md 1.5), which is why the
+    managed policies are not used. The interface calls have no resource that could be named beforehand.
+    """
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": f"{log_group_arn}:*",
+            },
+            {"Effect": "Allow", "Action": list(_INTERFACE_ACTIONS), "Resource": "*"},
+        ],
+    }

@@ -1,0 +1,60 @@
+"""A route table of a subnet's own, with no route but the VPC's: that is what makes the subnet isolated."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from plinkctl.errors import AwsError
+from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Presence, Seen, as_dict, ignore_gone
+from plinkctl.kinds.base_ec2 import Ec2Kind
+
+
+class RouteTable(Ec2Kind):
+    """`vpc_id`; setting `subnet_ids`: the subnets it serves. Create takes a client token."""
+
+    name = "route_table"
+    title = "route table"
+    describe, items, id_field, tag_type = "describe_route_tables", "RouteTables", "RouteTableId", "route-table"
+    settings = frozenset({"subnet_ids"})
+
+    def attrs_of(self, item: Mapping[str, Any]) -> Attrs:
+        """Its ID."""
+        return {"id": item["RouteTableId"]}
+
+    def create(self, ctx: Ctx) -> Attrs:
+        """CreateRouteTable; the association is a setting."""
+        reply = ctx.aws.write(
+            "ec2",
+            "create_route_table",
+            VpcId=ctx.params["vpc_id"],
+            ClientToken=ctx.op,
+            TagSpecifications=self.tagged(ctx),
+        )
+        return self.attrs_of(reply["RouteTable"])
+
+    def probe(self, ctx: Ctx, attrs: Attrs) -> Seen:
+        """Its associations."""
+        item = self.one(ctx, RouteTableIds=[attrs["id"]])
+        if item is None:
+            return ABSENT
+        subnets = sorted(a["SubnetId"] for a in item.get("Associations", ()) if "SubnetId" in a)
+        return Seen(
+            presence=Presence.READY,
+            attrs=self.attrs_of(item),
+            settings={"subnet_ids": subnets},
+            tags=as_dict(item.get("Tags")),
+        )
+
+    def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
+        """Associate with the wanted subnets. A subnet has one table, so repeating changes nothing."""
+        for subnet_id in changes["subnet_ids"]:
+            ctx.aws.write("ec2", "associate_route_table", RouteTableId=attrs["id"], SubnetId=subnet_id)
+
+    def delete(self, ctx: Ctx, attrs: Attrs) -> None:
+        """Disassociate, then delete: EC2 refuses a table that serves a subnet."""
+        item = self.one(ctx, RouteTableIds=[attrs["id"]])
+        try:
+            for association in (item or {}).get("Associations", ()):
+                ctx.aws.write("ec2", "disassociate_route_table", AssociationId=association["RouteTableAssociationId"])
+            ctx.aws.write("ec2", "delete_route_table", RouteTableId=attrs["id"])
+        except AwsError as error:
+            ignore_gone(error)

@@ -1,0 +1,139 @@
+"""The target group of type `alb`, and the ALB's registration in it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from plinkctl.errors import AwsError
+from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Patience, Presence, Seen, as_list, gone, ignore_gone, ours
+from plinkctl.kinds.base_elb import ElbKind, tags_of, with_our_lineage
+
+
+class TargetGroup(ElbKind):
+    """`vpc_id`, `port`; setting `matcher` (HTTP codes that count as healthy). TCP, as alb targets want it."""
+
+    name = "target_group"
+    title = "target group"
+    settings = frozenset({"matcher"})
+
+    def find(self, ctx: Ctx) -> Attrs | None:
+        """By name, then by tag."""
+        item = self._one(ctx, Names=[ctx.unique_name(32)])
+        if item is None or not ours(ctx, tags_of(ctx, item["TargetGroupArn"]), ctx.unique_name(32)):
+            return None
+        return {"id": item["TargetGroupArn"]}
+
+    def create(self, ctx: Ctx) -> Attrs:
+        """CreateTargetGroup with AWS's own health check: HTTP `/` on the traffic port, every 30 s."""
+        reply = ctx.aws.write(
+            "elbv2",
+            "create_target_group",
+            Name=ctx.unique_name(32),
+            TargetType="alb",
+            Protocol="TCP",
+            Port=ctx.params["port"],
+            VpcId=ctx.params["vpc_id"],
+            Tags=as_list(ctx.tags),
+        )
+        return {"id": reply["TargetGroups"][0]["TargetGroupArn"]}
+
+    def probe(self, ctx: Ctx, attrs: Attrs) -> Seen:
+        """Its matcher."""
+        item = self._one(ctx, TargetGroupArns=[attrs["id"]])
+        if item is None:
+            return ABSENT
+        return Seen(
+            presence=Presence.READY,
+            attrs={"id": item["TargetGroupArn"]},
+            settings={"matcher": item.get("Matcher", {}).get("HttpCode")},
+            tags=tags_of(ctx, attrs["id"]),
+        )
+
+    def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
+        """A fixed response outside 200-399 is healthy too when the user asked for it (aws-facts.md 7.5)."""
+        ctx.aws.write(
+            "elbv2", "modify_target_group", TargetGroupArn=attrs["id"], Matcher={"HttpCode": changes["matcher"]}
+        )
+
+    def delete(self, ctx: Ctx, attrs: Attrs) -> None:
+        """ResourceInUse while a listener forwards to it."""
+        try:
+            ctx.aws.write("elbv2", "delete_target_group", TargetGroupArn=attrs["id"])
+        except AwsError as error:
+            ignore_gone(error)
+
+    def sweep(self, ctx: Ctx) -> list[str]:
+        """All target groups of the region, by tag."""
+        found = ctx.aws.pages("elbv2", "describe_target_groups", "TargetGroups")
+        return with_our_lineage(ctx, [item["TargetGroupArn"] for item in found])
+
+    def _one(self, ctx: Ctx, **by: Any) -> dict[str, Any] | None:
+        try:
+            found = ctx.aws.read("elbv2", "describe_target_groups", **by)["TargetGroups"]
+        except AwsError as error:
+            if gone(error):
+                return None
+            raise
+        return dict(found[0]) if found else None
+
+
+class Target(Kind):
+    """`target_group_arn`, `load_balancer_arn`, `port`, and the ALB's `listener_arn`, which must be there first."""
+
+    name = "target"
+    title = "target"
+    patience = Patience(ready_within=900, gone_within=300, usual="1 to 4 min")
+
+    def find(self, ctx: Ctx) -> Attrs | None:
+        """A registration is a member of a set: there or not."""
+        health = self._health(ctx, ctx.params)
+        return self._attrs(ctx.params) if health and health["State"] != "draining" else None
+
+    def create(self, ctx: Ctx) -> Attrs:
+        """RegisterTargets; repeating it is harmless."""
+        ctx.aws.write("elbv2", "register_targets", **self._target(ctx.params))
+        return self._attrs(ctx.params)
+
+    def probe(self, ctx: Ctx, attrs: Attrs) -> Seen:
+        """Its health, with AWS's reason when it is not healthy."""
+        health = self._health(ctx, attrs)
+        if health is None or health["State"] == "draining":  # draining lasts 300 s and cannot be shortened for an ALB
+            return ABSENT
+        why = f"target is {health['State']}"
+        if reason := health.get("Reason"):
+            why += f" ({reason}: {health.get('Description', '')})"
+        presence = Presence.READY if health["State"] == "healthy" else Presence.PENDING
+        return Seen(presence=presence, why=why, attrs=attrs)
+
+    def delete(self, ctx: Ctx, attrs: Attrs) -> None:
+        """DeregisterTargets succeeds for one that is not registered."""
+        try:
+            ctx.aws.write("elbv2", "deregister_targets", **self._target(attrs))
+        except AwsError as error:
+            if error.answer.code != "InvalidTarget":
+                ignore_gone(error)
+
+    def _attrs(self, params: Mapping[str, Any]) -> Attrs:
+        return {
+            "id": params["load_balancer_arn"],
+            "target_group_arn": params["target_group_arn"],
+            "load_balancer_arn": params["load_balancer_arn"],
+            "port": params["port"],
+        }
+
+    def _target(self, of: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "TargetGroupArn": of["target_group_arn"],
+            "Targets": [{"Id": of["load_balancer_arn"], "Port": of["port"]}],
+        }
+
+    def _health(self, ctx: Ctx, of: Mapping[str, Any]) -> dict[str, Any] | None:
+        try:
+            reply = ctx.aws.read("elbv2", "describe_target_health", TargetGroupArn=of["target_group_arn"])
+        except AwsError as error:
+            if gone(error):
+                return None
+            raise
+        for described in reply["TargetHealthDescriptions"]:
+            if described["Target"]["Id"] == of["load_balancer_arn"]:
+                return dict(described["TargetHealth"])
+        return None

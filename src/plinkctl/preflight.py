@@ -1,0 +1,136 @@
+"""What must be known before the first thing is made: zones, and whether the service is there for us. Reads only."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from plinkctl.aws.session import Clients
+from plinkctl.errors import AwsError, PlinkError, UsageError
+from plinkctl.link import Network, Side
+from plinkctl.state import State
+
+
+def zones(
+    aws: Clients, side: Side, network: Network, state: State | None, offered: Iterable[str] | None
+) -> tuple[str, ...]:
+    """The zone ID of each subnet to make.
+
+    A recorded subnet keeps its zone, so that a zone AWS closes later does not look like a changed wish.
+
+    Args:
+        aws: The side's clients.
+        side: The side.
+        network: What is wanted.
+        state: What is recorded.
+        offered: The zone IDs the service is offered in, or None when any will do.
+
+    Raises:
+        PlinkError: There are not enough zones; the message says which are offered and which the account has.
+    """
+    if network.vpc_id is not None:
+        return ()
+    recorded = _recorded_zones(network, state)
+    # Local and Wavelength zones cannot host load balancers or endpoints like ours (aws-facts.md 1.1).
+    found = aws.read(
+        "ec2",
+        "describe_availability_zones",
+        Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}, {"Name": "state", "Values": ["available"]}],
+    )["AvailabilityZones"]
+    mine = {str(zone["ZoneId"]): str(zone["ZoneName"]) for zone in found}
+    usable = sorted(mine) if offered is None else sorted(set(offered) & set(mine))
+    free = [zone_id for zone_id in usable if zone_id not in recorded.values()]
+    chosen = [recorded.get(n) or (free.pop(0) if free else "") for n in range(1, network.subnets + 1)]
+    if "" in chosen:
+        mapped = ", ".join(f"{zone_id} = {name}" for zone_id, name in sorted(mine.items()))
+        why = f"your account has {mapped}"
+        if offered is not None:
+            why = f"the service is offered in {', '.join(sorted(offered)) or 'none'}; {why}"
+        raise PlinkError(
+            f"the {side} side needs {network.subnets} zone(s) and only {len(usable)} can be used",
+            why=why,
+            hint=f"lower {side}.network.subnets, or ask the provider to offer more zones",
+            code="zones",
+        )
+    return tuple(chosen)
+
+
+def service(aws: Clients, service_name: str, *, private_dns: bool) -> dict[str, Any]:
+    """The service as this account sees it.
+
+    Raises:
+        PlinkError: AWS says it does not exist, which is also what it says to strangers.
+        UsageError: Private DNS is asked for and the service has none to give.
+    """
+    try:
+        details = aws.read("ec2", "describe_vpc_endpoint_services", ServiceNames=[service_name])["ServiceDetails"]
+    except AwsError as error:
+        if error.answer.code != "InvalidServiceName":
+            raise
+        raise PlinkError(
+            f"AWS shows no endpoint service {service_name} to this account",
+            why=f"{error.why}; AWS says the same for a wrong name, a deleted service, another region, "
+            "and an account that is not allowed",
+            hint="ask the provider to run: plinkctl provider up --allow YOUR_ACCOUNT",
+            code="service_not_visible",
+        ) from error
+    if not details:
+        raise PlinkError(f"AWS shows no endpoint service {service_name} to this account", code="service_not_visible")
+    found: dict[str, Any] = details[0]
+    if private_dns:
+        _check_private_dns(found, service_name)
+    return found
+
+
+def _check_private_dns(found: dict[str, Any], service_name: str) -> None:
+    """Refuse before the endpoint is made what AWS would refuse after (aws-facts.md 6.8)."""
+    if not found.get("PrivateDnsName"):
+        raise UsageError(
+            f"private DNS cannot be switched on: the service {service_name} has no private DNS name",
+            why="only its owner can give it one, and must prove to own the domain by a TXT record",
+            hint="leave private_dns out (the endpoint's own DNS name works), or ask the provider for one",
+            code="no_private_dns_name",
+        )
+    state = found.get("PrivateDnsNameVerificationState")
+    if str(state).lower() != "verified":
+        raise UsageError(
+            f"private DNS cannot be switched on: the name {found['PrivateDnsName']} is not verified",
+            why=f"its state is {state}; the service's owner must publish the TXT record and start the verification",
+            hint="leave private_dns out until the provider says that the name is verified",
+            code="private_dns_unverified",
+        )
+
+
+def check_subnet_zones(aws: Clients, network: Network, offered: Iterable[str]) -> None:
+    """Borrowed subnets must lie in the service's zones, one in each (aws-facts.md 5).
+
+    Raises:
+        PlinkError: One does not, or two share a zone.
+    """
+    found = aws.read("ec2", "describe_subnets", SubnetIds=list(network.subnet_ids))["Subnets"]
+    places = {str(s["SubnetId"]): (str(s["AvailabilityZoneId"]), str(s["VpcId"])) for s in found}
+    offered = sorted(offered)
+    for subnet_id, (zone_id, vpc_id) in places.items():
+        if vpc_id != network.vpc_id:
+            raise PlinkError(
+                f"the subnet {subnet_id} is not in the VPC {network.vpc_id}", why=f"it is in {vpc_id}", code="wrong_vpc"
+            )
+        if zone_id not in offered:
+            raise PlinkError(
+                f"the service is not offered in the zone of the subnet {subnet_id}",
+                why=f"the subnet is in {zone_id}; the service is offered in {', '.join(offered) or 'none'}",
+                hint="name a subnet in one of those zones",
+                code="zones",
+            )
+    if len({zone_id for zone_id, _ in places.values()}) < len(places):
+        raise PlinkError(
+            "two of the subnets are in one zone",
+            why="an interface endpoint takes one subnet in each zone",
+            hint="name one subnet for each zone",
+            code="zones",
+        )
+
+
+def _recorded_zones(network: Network, state: State | None) -> dict[int, str]:
+    if state is None:
+        return {}
+    found = {n: state.live.get(f"subnet-{n}") for n in range(1, network.subnets + 1)}
+    return {n: str(r.params["zone_id"]) for n, r in found.items() if r is not None and "zone_id" in r.params}
