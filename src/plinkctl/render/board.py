@@ -160,24 +160,21 @@ class Board:
     def fitting(self, height: int) -> list[Item]:
         """The lines to show while the walk goes on, at most `height` of them."""
         hidden: set[str] = set()
-        items = list(self._items(hidden, details=True))
-        if len(items) > height:
-            for row in self._expendable():
-                items = list(self._items(hidden, details=True))
-                if len(items) <= height:
-                    break
-                hidden.add(row.node)
-            items = list(self._items(hidden, details=True))
-        if len(items) > height:
-            items = list(self._items(hidden, details=False))
-        if len(items) > height:
-            items = [item for item in items if isinstance(item, Row)][: max(0, height)]
-        return items
+        items = list(self._items(hidden))
+        for row in self._expendable():
+            if len(items) <= height:
+                return items
+            hidden.add(row.node)
+            items = list(self._items(hidden))
+        for lesser in (Detail, Folded, SideLine):
+            if len(items) > height:
+                items = [item for item in items if not isinstance(item, lesser)]
+        return items[: max(0, height)]
 
     def final(self) -> list[Item]:
         """The lines that stay: what changed or went wrong; the rest as counts."""
         quiet = {Standing.UNCHANGED, Standing.TO_COME}
-        return list(self._items({row.node for row in self._rows.values() if row.standing in quiet}, details=True))
+        return list(self._items({row.node for row in self._rows.values() if row.standing in quiet}))
 
     def _expendable(self) -> list[Row]:
         def by(*standings: Standing) -> list[Row]:
@@ -186,7 +183,7 @@ class Board:
         finished = sorted(by(Standing.DONE, Standing.UNCHANGED), key=lambda row: row.end or 0.0)
         return [*finished, *reversed(by(Standing.TO_COME)), *by(Standing.SKIPPED)]
 
-    def _items(self, hidden: set[str], *, details: bool) -> Iterator[Item]:
+    def _items(self, hidden: set[str]) -> Iterator[Item]:
         sides = dict.fromkeys(row.side for row in self._rows.values())
         for side in sides:
             rows = [row for row in self._rows.values() if row.side == side]
@@ -196,7 +193,7 @@ class Board:
             for row in rows:
                 if row.node not in hidden:
                     yield row
-                    if details and row.error:
+                    if row.error:
                         yield from _details(row.error)
             yield from _folded(rows, hidden, (Standing.SKIPPED, Standing.TO_COME))
 

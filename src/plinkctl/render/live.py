@@ -61,7 +61,7 @@ class Live:
         self._board: Board | None = None
         self._said: list[str] = []
         self._painted = 0
-        self._width = 0
+        self._last = os.terminal_size((0, 0))
         self._ticks = 0
 
     def __enter__(self) -> Self:
@@ -138,8 +138,8 @@ class Live:
 
     def _replace(self, said: Sequence[str], frame: list[str], size: os.terminal_size) -> None:
         """Write the frame over the last one, with newly said lines above it."""
-        narrower, self._width = size.columns < self._width, size.columns
-        if narrower and self._painted:
+        resized, self._last = size != self._last, size
+        if resized and self._painted:
             start = "\x1b[H"
             said = _tail(self._said, size.lines - 1 - len(frame), size.columns)
         else:
@@ -180,16 +180,16 @@ class Live:
         if usual_width < 8:
             usual_width = 0
         text = board.waits_for(row) if row.standing is Standing.TO_COME else row.text
-        middle = self._cut(text, room - usual_width)
+        runs_over = not cut and row.standing in _SPEAKING and cells(text) > room
+        middle = text if runs_over else self._cut(text, room - usual_width)
         elapsed = self._elapsed(row).rjust(_ELAPSED)
         usual = f"  usual {row.usual}" if usual_width and row.usual and row.standing is Standing.ACTIVE else ""
-        if not cut and cells(text) > room:
-            middle = text
+        if not elapsed.strip():  # inside a style, spaces at the end would survive and wrap after a resize
+            middle = middle.rstrip()
         body: Style = "bad" if row.standing is Standing.FAILED else "dim" if row.standing in _QUIET else ""
-        return (
-            f"  {self._mark(row.standing, spin=cut)} {self._cut(row.name, name_width)}  {self._styled(middle, body)} {elapsed}"
-            + self._styled(self._cut(usual, usual_width).rstrip(), "dim")
-        ).rstrip()
+        head = f"  {self._mark(row.standing, spin=cut)} {self._cut(row.name, name_width)}  "
+        tail = self._styled(self._cut(usual, usual_width).rstrip(), "dim")
+        return f"{head}{self._styled(middle, body)} {elapsed}{tail}".rstrip()
 
     def _elapsed(self, row: Row) -> str:
         if row.start is None:
@@ -209,6 +209,7 @@ class Live:
         return fitted(text, width, more="…" if self._unicode else "~")
 
 
+_SPEAKING: Final = frozenset({Standing.FAILED, Standing.HELD})
 _QUIET: Final = frozenset({Standing.TO_COME, Standing.SKIPPED, Standing.UNCHANGED})
 
 
