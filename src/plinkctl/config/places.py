@@ -99,9 +99,10 @@ def usage_error(problems: Iterable[Problem]) -> UsageError:
     )
 
 
-def _reading_order(problem: Problem) -> tuple[bool, int]:
+def _reading_order(problem: Problem) -> tuple[bool, int, list[str]]:
     place = problem.place
-    return (place is None or not place.in_file, (place.line or 0) if place else 0)
+    outside = place is None or not place.in_file
+    return (outside, (place.line or 0) if place else 0, [str(step) for step in problem.key])
 
 
 def dotted(key: Key) -> str:
