@@ -23,7 +23,19 @@ from typing import Any, Final, TypeVar
 SUPPORTED: Final = "5.2"
 
 #: The modules that declare changes. `install` imports them, so that declaring is all they have to do.
-PARTS: Final = ("plinkctl.sandbox.world",)
+PARTS: Final = (
+    "plinkctl.sandbox.world",
+    "plinkctl.sandbox.network",
+    "plinkctl.sandbox.groups",
+    "plinkctl.sandbox.listing",
+    "plinkctl.sandbox.services",
+    "plinkctl.sandbox.permissions",
+    "plinkctl.sandbox.endpoints",
+    "plinkctl.sandbox.connections",
+    "plinkctl.sandbox.balancers",
+    "plinkctl.sandbox.listeners",
+    "plinkctl.sandbox.targets",
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -22,7 +22,7 @@ from moto.core.responses import BaseResponse
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
-from moto.elbv2.models import FakeLoadBalancer, elbv2_backends
+from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 
 from plinkctl.sandbox import patch
@@ -268,11 +268,17 @@ def _drop_interfaces(moment_now: float) -> None:
             eni.status, eni.interface_type, eni.attachment_id = "available", "interface", None
 
 
-def _interfaces(account_id: str | None) -> Iterator[Any]:
+def ec2(account_id: str | None = None, region: str | None = None) -> Iterator[Any]:
+    """moto's EC2 backends, one for each account and region in use; of one account, of one region, or all."""
     for holder, regions in list(ec2_backends.items()):
-        if account_id in (None, holder):
-            for backend in list(regions.values()):
-                yield from list(backend.enis.values())
+        for name, backend in list(regions.items()):
+            if account_id in (None, holder) and region in (None, name):
+                yield backend
+
+
+def _interfaces(account_id: str | None) -> Iterator[Any]:
+    for backend in ec2(account_id):
+        yield from list(backend.enis.values())
 
 
 def interfaces(account_id: str | None = None) -> Iterator[Any]:
@@ -301,8 +307,8 @@ def owned_by(owner_id: str) -> list[Any]:
     ]
 
 
-def load_balancer(arn: str) -> FakeLoadBalancer | None:
-    """moto's load balancer of that ARN, in whichever account and region it is."""
+def load_balancer(arn: str) -> Any:
+    """moto's load balancer of that ARN, in whichever account and region it is; None if there is none."""
     for regions in list(elbv2_backends.values()):
         for backend in list(regions.values()):
             if found := backend.load_balancers.get(arn):
@@ -310,7 +316,7 @@ def load_balancer(arn: str) -> FakeLoadBalancer | None:
     return None
 
 
-def nodes(balancer: FakeLoadBalancer) -> list[Any]:
+def nodes(balancer: Any) -> list[Any]:
     """The interfaces of a load balancer, one for each of its zones."""
     return [eni for eni in owned_by(balancer.arn) if eni.sandbox.until is None]
 

@@ -1,0 +1,129 @@
+"""What EC2's answers have in common: filters, pages, tags given at creation, client tokens.
+
+The sandbox builds its own answers for endpoint services, endpoints and connections as plain dictionaries with AWS's
+names, and pages those of moto that moto gives whole. Only forms are handled here, no resource and no rule.
+"""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import DryRunClientError, EC2ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+T = TypeVar("T")
+
+
+def filtered(
+    answers: Iterable[dict[str, Any]], filters: Iterable[Mapping[str, Any]], fields: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The answers that pass every filter; a filter passes when any of its values does (`*` and `?` are wild).
+
+    Args:
+        answers: dictionaries in AWS's form; tag filters look at their `Tags`.
+        filters: as sent: `Name` and `Values`.
+        fields: filter name -> key in the answer.
+
+    Raises:
+        EC2ClientError: InvalidFilter, for a filter this call does not know.
+    """
+    kept = list(answers)
+    for one in filters:
+        name, patterns = one["Name"], one.get("Values", [])
+        kept = [a for a in kept if _matches(_values(a, name, fields), patterns)]
+    return kept
+
+
+def _values(answer: Mapping[str, Any], name: str, fields: Mapping[str, str]) -> list[str]:
+    tags = answer.get("Tags", [])
+    if name.startswith("tag:"):
+        return [tag["Value"] for tag in tags if tag["Key"] == name[4:]]
+    if name == "tag-key":
+        return [tag["Key"] for tag in tags]
+    if name not in fields:
+        raise EC2ClientError("InvalidFilter", f"The filter '{name}' is invalid")
+    value = answer.get(fields[name])
+    values = value if isinstance(value, list) else [value]
+    return [str(v).lower() if isinstance(v, bool) else str(v) for v in values if v is not None]
+
+
+def _matches(values: list[str], patterns: list[str]) -> bool:
+    return any(fnmatchcase(value, pattern) for value in values for pattern in patterns)
+
+
+def paged(response: Any, key: str, answers: list[Any], **more: Any) -> ActionResult:
+    """One page of `answers` under `key`, with `more` beside it, as MaxResults and NextToken of the request ask."""
+    size = int(response._get_param("MaxResults") or 1000)
+    token = response._get_param("NextToken") or "0"
+    if not token.isdecimal():
+        raise EC2ClientError("InvalidNextToken", f"The token '{token}' is invalid")
+    start = int(token)
+    following = str(start + size) if start + size < len(answers) else None
+    return ActionResult({**more, key: answers[start : start + size], "NextToken": following})
+
+
+def refuse_dry_run(response: Any) -> None:
+    """End a call that asked for DryRun here, when it would have succeeded. Raises EC2ClientError: DryRunOperation."""
+    if str(response._get_param("DryRun")).lower() == "true":
+        raise DryRunClientError
+
+
+def given_tags(response: Any, resource_type: str) -> dict[str, str]:
+    """The tags of the request's TagSpecifications for `resource_type`.
+
+    Raises:
+        EC2ClientError: InvalidParameterValue, when tags are given for another type, as AWS refuses it.
+    """
+    tags: dict[str, str] = {}
+    for specification in response._get_param("TagSpecifications", []):
+        kind = specification.get("ResourceType")
+        if kind != resource_type:
+            raise EC2ClientError(
+                "InvalidParameterValue", f"'{kind}' is not a valid taggable resource type for this operation."
+            )
+        tags |= {tag["Key"]: tag.get("Value", "") for tag in specification.get("Tags", [])}
+    return tags
+
+
+def tags_of(backend: Any, resource_id: str) -> list[dict[str, str]]:
+    """The tags of an EC2 resource as AWS writes them."""
+    return [{"Key": key, "Value": value} for key, value in backend.tags.get(resource_id, {}).items()]
+
+
+def once(response: Any, backend: Any, make: Callable[[], T]) -> T:
+    """Do `make` once for the request's ClientToken: the same token with the same parameters gets the same result again.
+
+    The result is given again even when the resource has been deleted meanwhile; a token is a promise about one
+    creation, never the order for a second.
+
+    Raises:
+        EC2ClientError: IdempotentParameterMismatch, for the same token with other parameters.
+    """
+    parameters = dict(response._get_params())
+    token = parameters.pop("ClientToken", None)
+    if not token:
+        return make()
+    kept: dict[tuple[str, str], tuple[str, Any]] = backend.__dict__.setdefault("sandbox_tokens", {})
+    key = (response._get_action(), token)
+    asked = json.dumps(parameters, sort_keys=True, default=str)
+    if key in kept:
+        first, result = kept[key]
+        if first != asked:
+            raise EC2ClientError(
+                "IdempotentParameterMismatch",
+                "The client token was used before, with parameters other than those of this request.",
+            )
+        return result  # type: ignore[no-any-return]  # kept under the action that made it
+    made = make()
+    kept[key] = (asked, made)
+    return made
+
+
+def unsuccessful(resource_id: str, code: str, message: str) -> dict[str, Any]:
+    """One entry of an `Unsuccessful` list: how EC2 refuses one of several items while answering 200."""
+    return {"ResourceId": resource_id, "Error": {"Code": code, "Message": message}}

@@ -1,0 +1,292 @@
+"""Load balancers: they take their time to come up, stand in subnets with interfaces, and refuse to go while used.
+
+A balancer is moto's FakeLoadBalancer with the `Balancer` of this module as its attribute `sandbox`. Listeners and
+target groups are in `listeners` and `targets`; what traffic does is `fabric`'s affair.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
+from moto.elbv2 import models
+from moto.elbv2.exceptions import (
+    DuplicateLoadBalancerName,
+    ELBClientError,
+    LoadBalancerNotFoundError,
+    ResourceInUseError,
+    SubnetNotFoundError,
+    TooManyTagsError,
+    ValidationError,
+)
+from moto.elbv2.models import ELBv2Backend
+from moto.elbv2.responses import ELBV2Response
+
+from plinkctl.sandbox import world
+from plinkctl.sandbox.clock import Timeline
+from plinkctl.sandbox.patch import override
+from plinkctl.sandbox.services import all_services
+from plinkctl.sandbox.world import Owner
+
+#: Untyped on purpose: the sandbox gives moto's objects an attribute of its own.
+FakeLoadBalancer: Any = models.FakeLoadBalancer
+
+NAME: Final = re.compile(r"(?!internal-)(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
+#: Free addresses AWS wants in each subnet of a load balancer.
+ROOM: Final = 8
+TAGS: Final = 50
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Balancer:
+    """What the sandbox knows of a load balancer.
+
+    Attributes:
+        life: provisioning, then active.
+        asked: the settings of its creation; the same ones again are answered with the same load balancer.
+    """
+
+    life: Timeline
+    asked: dict[str, Any]
+
+
+def _enforce(balancer: Any, enforced: str | None) -> None:
+    """Set whether the groups' inbound rules hold for PrivateLink traffic: on, off, or None without groups.
+
+    The long name is the one moto writes into answers; the short one is for whoever decides about traffic.
+    """
+    balancer.enforce_private_link = enforced
+    balancer.enforce_security_group_inbound_rules_on_private_link_traffic = enforced
+
+
+def all_balancers() -> list[Any]:
+    """The load balancers of every account."""
+    return [
+        balancer
+        for regions in list(models.elbv2_backends.values())
+        for backend in list(regions.values())
+        for balancer in list(backend.load_balancers.values())
+    ]
+
+
+@world.settler
+def _settle(moment: float) -> None:
+    for balancer in all_balancers():
+        balancer.state = balancer.sandbox.life.at(moment)
+
+
+def _subnets(ec2: Any, kind: str, scheme: str, subnet_ids: list[str]) -> list[Any]:
+    """The subnets of a load balancer, checked as AWS checks them. Raises ELBClientError."""
+    try:
+        subnets = [ec2.get_subnet(one) for one in dict.fromkeys(subnet_ids)]
+    except EC2ClientError as error:
+        raise ELBClientError("SubnetNotFound", error.message) from error
+    if not subnets:
+        raise SubnetNotFoundError
+    if len({subnet.vpc_id for subnet in subnets}) > 1:
+        raise ELBClientError("InvalidConfigurationRequest", "All subnets must belong to the same VPC")
+    zones = {subnet.availability_zone for subnet in subnets}
+    if len(zones) < len(subnets):
+        raise ELBClientError(
+            "InvalidConfigurationRequest",
+            "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+        )
+    if kind == "application" and len(zones) < 2:
+        raise ValidationError("At least two subnets in two different Availability Zones must be specified")
+    for subnet in subnets:
+        if subnet.available_ip_address_count < ROOM:
+            raise ELBClientError(
+                "InvalidSubnet",
+                f"Not enough IP space available in {subnet.id}. ELB requires at least {ROOM} free IP addresses in "
+                "each subnet.",
+            )
+    vpc_id = subnets[0].vpc_id
+    gateways = [gateway for gateway in ec2.internet_gateways.values() if gateway.vpc and gateway.vpc.id == vpc_id]
+    if scheme == "internet-facing" and not gateways and not ec2.get_vpc(vpc_id).is_default:
+        raise ELBClientError("InvalidSubnet", f"VPC {vpc_id} has no internet gateway")
+    return subnets
+
+
+def _groups(ec2: Any, vpc_id: str, group_ids: list[str]) -> list[str]:
+    for group_id in group_ids:
+        if group_id not in ec2.groups[vpc_id]:
+            raise ELBClientError("InvalidSecurityGroup", f"The security group '{group_id}' does not exist")
+    return list(group_ids)
+
+
+@override(ELBv2Backend, "create_load_balancer")
+def _create(
+    _original: Any,
+    self: Any,
+    name: str,
+    security_groups: list[str],
+    subnet_ids: list[str],
+    subnet_mappings: list[dict[str, str]] | None = None,
+    scheme: str = "internet-facing",
+    loadbalancer_type: str | None = None,
+    ip_address_type: str = "ipv4",
+    tags: list[dict[str, str]] | None = None,
+) -> Any:
+    """CreateLoadBalancer: the same settings again give the same one, other settings a refusal."""
+    kind, scheme = loadbalancer_type or "application", scheme or "internet-facing"
+    if kind not in ("application", "network"):
+        raise ValidationError(f"The local AWS has no load balancer of type '{kind}'")
+    if not NAME.fullmatch(name):
+        raise ValidationError(
+            f"The load balancer name '{name}' must be of at most 32 letters, digits and hyphens, not begin or end "
+            "with a hyphen, and not begin with 'internal-'"
+        )
+    wanted_subnets = [*subnet_ids, *[mapping["SubnetId"] for mapping in subnet_mappings or []]]
+    asked = {
+        "type": kind,
+        "scheme": scheme,
+        "addresses": ip_address_type,
+        "groups": sorted(security_groups),
+        "subnets": sorted(wanted_subnets),
+        "tags": {tag["Key"]: tag.get("Value", "") for tag in tags or []},
+    }
+    for existing in self.load_balancers.values():
+        if existing.name == name and existing.sandbox.asked == asked:
+            return existing
+        if existing.name == name:
+            raise DuplicateLoadBalancerName(
+                f"A load balancer with the same name '{name}' exists, but with different settings"
+            )
+    ec2 = self.ec2_backend
+    subnets = _subnets(ec2, kind, scheme, wanted_subnets)
+    vpc_id = subnets[0].vpc_id
+    groups = _groups(ec2, vpc_id, security_groups)
+    if kind == "application" and not groups:
+        groups = [ec2.get_default_security_group(vpc_id).id]
+    short, label = ("app" if kind == "application" else "net"), secrets.token_hex(8)
+    place = f"arn:{self.partition}:elasticloadbalancing:{self.region_name}:{self.account_id}"
+    balancer = FakeLoadBalancer(
+        name=name,
+        security_groups=groups,
+        subnets=subnets,
+        vpc_id=vpc_id,
+        arn=f"{place}:loadbalancer/{short}/{name}/{label}",
+        dns_name=_dns_name(name, kind, scheme, label, self.region_name),
+        state="provisioning",
+        scheme=scheme,
+        loadbalancer_type=kind,
+        ip_address_type=ip_address_type,
+    )
+    balancer.attrs["load_balancing.cross_zone.enabled"] = "true" if kind == "application" else "false"
+    moment = world.now()
+    balancer.created_time = world.moment(moment)
+    life = Timeline(moment, ("provisioning", 0), ("active", world.current().profile.load_balancer))
+    balancer.sandbox = Balancer(life=life, asked=asked)
+    _enforce(balancer, "on" if kind == "network" and groups else None)
+    balancer.state = life.at(moment)
+    for subnet in subnets:
+        owner = Owner("alb" if kind == "application" else "nlb", balancer.arn)
+        world.make_interface(subnet, groups, owner, description=f"ELB {short}/{name}/{label}")
+    self.load_balancers[balancer.arn] = balancer
+    self.tagging_service.tag_resource(balancer.arn, tags)
+    return balancer
+
+
+def _dns_name(name: str, kind: str, scheme: str, label: str, region: str) -> str:
+    """The public name of a load balancer; AWS shapes the two kinds differently."""
+    if kind == "network":
+        return f"{name}-{label}.elb.{region}.amazonaws.com"
+    prefix = "internal-" if scheme == "internal" else ""
+    return f"{prefix}{name}-{int(label, 16) % 10**10}.{region}.elb.amazonaws.com"
+
+
+@override(ELBv2Backend, "describe_load_balancers")
+def _describe(_original: Any, self: Any, arns: list[str] | None, names: list[str] | None) -> list[Any]:
+    """DescribeLoadBalancers: one unknown among several is refused; moto gave the one before it instead.
+
+    And looking does not make a load balancer active, as it does in moto; time does.
+    """
+    found = list(self.load_balancers.values())
+    by_arn, by_name = dict(self.load_balancers), {balancer.name: balancer for balancer in found}
+    if missing := [one for one in names or [] if one not in by_name]:
+        raise LoadBalancerNotFoundError(f"Load balancers '[{', '.join(missing)}]' not found")
+    if any(arn not in by_arn for arn in arns or []):
+        raise LoadBalancerNotFoundError("One or more load balancers not found")
+    if not arns and not names:
+        return found
+    return [*[by_arn[arn] for arn in arns or []], *[by_name[name] for name in names or []]]
+
+
+@override(ELBv2Backend, "delete_load_balancer")
+def _delete(original: Any, self: Any, arn: str) -> None:
+    """DeleteLoadBalancer: refused while something needs it; no error when it is not there. Interfaces linger."""
+    balancer = self.load_balancers.get(arn)
+    if balancer is None:
+        return
+    if balancer.attrs["deletion_protection.enabled"] == "true":
+        raise ELBClientError(
+            "OperationNotPermitted",
+            f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled",
+        )
+    if any(arn in service.load_balancers for service in all_services()):
+        raise ResourceInUseError(
+            f"Load balancer '{arn}' cannot be deleted because it is currently associated with another service"
+        )
+    if any(arn in group.targets for group in self.target_groups.values()):
+        raise ResourceInUseError(
+            f"Load balancer '{arn}' cannot be deleted because it is currently registered as a target"
+        )
+    for listener_arn in list(balancer.listeners):
+        self.delete_listener(listener_arn)
+    original(self, arn)
+    self.tagging_service.delete_all_tags_for_resource(arn)
+    for eni in world.owned_by(arn):
+        world.release(eni, after=world.current().profile.load_balancer_interface)
+
+
+@override(ELBV2Response, "set_security_groups")
+def _set_groups(_original: Any, self: Any) -> ActionResult:
+    """SetSecurityGroups, the only call that turns the enforcement on PrivateLink traffic on or off."""
+    backend = self.elbv2_backend
+    [balancer] = backend.describe_load_balancers([self._get_param("LoadBalancerArn")], None)
+    if balancer.type == "network" and not balancer.security_groups:
+        raise ELBClientError(
+            "InvalidConfigurationRequest",
+            "You cannot set security groups on a Network Load Balancer that was created without security groups",
+        )
+    groups = _groups(backend.ec2_backend, balancer.vpc_id, self._get_param("SecurityGroups", []))
+    if not groups:
+        raise ValidationError("A load balancer must have at least one security group")
+    name = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"
+    if asked := self._get_param(name):
+        if balancer.type != "network":
+            raise ValidationError(f"{name} is supported for Network Load Balancers only")
+        _enforce(balancer, asked)
+    balancer.security_groups = groups
+    for eni in world.nodes(balancer):
+        eni._group_set = [eni.ec2_backend.get_security_group_from_id(group) for group in groups]
+    return ActionResult({"SecurityGroupIds": groups, name: balancer.enforce_private_link})
+
+
+@override(ELBV2Response, "set_subnets")
+def _set_subnets(_original: Any, self: Any) -> ActionResult:
+    """SetSubnets is refused: the interfaces would not follow, and nothing in the sandbox's subject needs it."""
+    raise NotImplementedError("SetSubnets")
+
+
+@override(ELBv2Backend, "describe_tags")
+def _describe_tags(original: Any, self: Any, resource_arns: list[str]) -> Any:
+    """DescribeTags: of what exists."""
+    for arn in resource_arns:
+        self._get_resource_by_arn(arn)
+    return original(self, resource_arns)
+
+
+@override(ELBv2Backend, "add_tags")
+def _add_tags(_original: Any, self: Any, resource_arns: list[str], tags: list[dict[str, str]]) -> None:
+    """AddTags: up to fifty on a resource, where moto stops at ten."""
+    for arn in resource_arns:
+        self._get_resource_by_arn(arn)
+        had = self.tagging_service.get_tag_dict_for_resource(arn)
+        if len(had | self.tagging_service.flatten_tag_list(tags)) > TAGS:
+            raise TooManyTagsError
+        self.tagging_service.tag_resource(arn, tags)

@@ -1,0 +1,134 @@
+"""Security groups: the default group as AWS makes it, whole calls or nothing, and no deletion while in use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import (
+    DependencyViolationError,
+    EC2ClientError,
+    InvalidPermissionDuplicateError,
+    InvalidSecurityGroupNotFoundError,
+    InvalidSecurityGroupRuleIdNotFoundError,
+)
+from moto.ec2.models.security_groups import SecurityGroupBackend, SecurityGroupRule
+from moto.ec2.responses.security_groups import SecurityGroups
+
+from plinkctl.sandbox.patch import override
+
+
+@override(SecurityGroupBackend, "create_security_group")
+def _create(
+    original: Any,
+    self: Any,
+    name: str,
+    description: str,
+    vpc_id: str | None = None,
+    tags: dict[str, str] | None = None,
+    force: bool = False,  # noqa: ARG001 - moto's parameters are kept
+    is_default: bool | None = None,
+) -> Any:
+    """CreateSecurityGroup; a VPC's default group lets its own members in, as on AWS."""
+    vpc = self.get_vpc(vpc_id) if vpc_id else self.default_vpc
+    if any(group.name == name for group in self.groups[vpc.id].values()):
+        raise EC2ClientError("InvalidGroup.Duplicate", f"The security group '{name}' already exists for VPC '{vpc.id}'")
+    group = original(self, name, description, vpc.id, tags, True, is_default)
+    if is_default:
+        itself = {"GroupId": group.id, "UserId": self.account_id, "OwnerId": self.account_id}
+        rule = SecurityGroupRule(self, "-1", group.id, None, None, None, itself, is_egress=False)
+        group.add_ingress_rule(rule)
+    return group
+
+
+@override(SecurityGroupBackend, "delete_security_group")
+def _delete(original: Any, self: Any, name: str | None = None, group_id: str | None = None) -> None:
+    """DeleteSecurityGroup: not the default one, not while an interface has it or another group's rule names it."""
+    group = self.get_security_group_by_name_or_id(group_id or name)
+    if group is None:
+        raise InvalidSecurityGroupNotFoundError(group_id or name)
+    if group.is_default:
+        raise EC2ClientError(
+            "CannotDelete", f'the specified group: "{group.id}" name: "{group.name}" cannot be deleted by a user'
+        )
+    used = any(group in eni._group_set for eni in self.enis.values())
+    named = any(
+        rule.source_group.get("GroupId") == group.id
+        for groups in self.groups.values()
+        for other in groups.values()
+        if other is not group
+        for rule in [*other.ingress_rules, *other.egress_rules]
+    )
+    if used or named:
+        raise DependencyViolationError(f"resource {group.id} has a dependent object")
+    original(self, None, group.id)
+
+
+def _all_or_nothing(response: Any, method: str) -> list[Any]:
+    """Apply every permission of the request, or none: one refusal takes back those applied before it."""
+    added: list[Any] = []
+    backend, before = response.ec2_backend, None
+    for arguments in response._process_rules_from_querystring():
+        group = backend.get_security_group_by_name_or_id(arguments["group_name_or_id"])
+        if group is None:
+            raise InvalidSecurityGroupNotFoundError(arguments["group_name_or_id"])
+        before = before or (list(group.ingress_rules), list(group.egress_rules))
+        if method.startswith("revoke"):
+            del arguments["sgrule_tags"]
+        try:
+            _check_rule_ids(group, method, arguments["security_rule_ids"])
+            result = getattr(backend, method)(**arguments)
+        except EC2ClientError as error:
+            group.ingress_rules, group.egress_rules = before
+            if isinstance(error, InvalidPermissionDuplicateError):
+                raise EC2ClientError("InvalidPermission.Duplicate", _already(arguments)) from error
+            raise
+        added += result[0] if result else []
+    return added
+
+
+def _check_rule_ids(group: Any, method: str, rule_ids: list[str]) -> None:
+    rules = group.egress_rules if method.endswith("egress") else group.ingress_rules
+    for rule_id in rule_ids:
+        if rule_id not in {rule.id for rule in rules}:
+            raise InvalidSecurityGroupRuleIdNotFoundError(rule_id)
+
+
+def _already(arguments: dict[str, Any]) -> str:
+    peers = [one.get("CidrIp") or one.get("CidrIpv6") for one in arguments["ip_ranges"]]
+    peers += [one.get("GroupId") for one in arguments["source_groups"]]
+    protocol = arguments["ip_protocol"]
+    ports = f"{protocol.upper()}, from port: {arguments['from_port']}, to port: {arguments['to_port']}"
+    return f'the specified rule "peer: {peers[0]}, {"ALL" if protocol == "-1" else ports}, ALLOW" already exists'
+
+
+@override(SecurityGroups, "authorize_security_group_ingress")
+def _authorize_ingress(_original: Any, self: Any) -> ActionResult:
+    """AuthorizeSecurityGroupIngress."""
+    self.error_on_dryrun()
+    rules = _all_or_nothing(self, "authorize_security_group_ingress")
+    return ActionResult({"Return": True, "SecurityGroupRules": rules})
+
+
+@override(SecurityGroups, "authorize_security_group_egress")
+def _authorize_egress(_original: Any, self: Any) -> ActionResult:
+    """AuthorizeSecurityGroupEgress."""
+    self.error_on_dryrun()
+    rules = _all_or_nothing(self, "authorize_security_group_egress")
+    return ActionResult({"Return": True, "SecurityGroupRules": rules})
+
+
+@override(SecurityGroups, "revoke_security_group_ingress")
+def _revoke_ingress(_original: Any, self: Any) -> ActionResult:
+    """RevokeSecurityGroupIngress, by permission or by rule ID."""
+    self.error_on_dryrun()
+    _all_or_nothing(self, "revoke_security_group_ingress")
+    return ActionResult({"Return": True})
+
+
+@override(SecurityGroups, "revoke_security_group_egress")
+def _revoke_egress(_original: Any, self: Any) -> ActionResult:
+    """RevokeSecurityGroupEgress, by permission or by rule ID."""
+    self.error_on_dryrun()
+    _all_or_nothing(self, "revoke_security_group_egress")
+    return ActionResult({"Return": True})

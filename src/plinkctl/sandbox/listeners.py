@@ -1,0 +1,144 @@
+"""Listeners: what may listen where, and which target groups that binds to which load balancer."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from moto.elbv2 import models
+from moto.elbv2.exceptions import DuplicateListenerError, ELBClientError, LoadBalancerNotFoundError, ValidationError
+from moto.elbv2.models import ELBv2Backend
+
+from plinkctl.sandbox import world
+from plinkctl.sandbox.balancers import all_balancers
+from plinkctl.sandbox.patch import override
+
+FakeAction: Any = models.FakeAction
+LONGEST_BODY: Final = 1024
+
+
+def bound_groups(listener: Any) -> set[str]:
+    """The ARNs of the target groups a listener forwards to, by its default action or by a rule."""
+    found: set[str] = set()
+    for rule in listener.rules.values():
+        for action in rule.actions:
+            if arn := action.data.get("TargetGroupArn"):
+                found.add(arn)
+            for one in action.data.get("ForwardConfig", {}).get("TargetGroups", []):
+                found.add(one["TargetGroupArn"])
+    return found
+
+
+@world.settler
+def _settle(_moment: float) -> None:
+    """A target group names the load balancers whose listeners forward to it now; moto only ever adds to that list."""
+    users: dict[str, set[str]] = {}
+    for balancer in all_balancers():
+        for listener in balancer.listeners.values():
+            for group in bound_groups(listener):
+                users.setdefault(group, set()).add(balancer.arn)
+    for regions in list(models.elbv2_backends.values()):
+        for backend in list(regions.values()):
+            for arn, target_group in list(backend.target_groups.items()):
+                target_group.load_balancer_arns = sorted(users.get(arn, ()))
+
+
+def _check(backend: Any, balancer: Any, protocol: str, actions: list[dict[str, Any]]) -> None:
+    """Refuse actions the load balancer cannot take. Raises ELBClientError."""
+    backend._validate_actions([FakeAction(dict(action)) for action in actions])
+    for action in actions:
+        if balancer.type == "network" and action["Type"] != "forward":
+            raise ELBClientError(
+                "InvalidLoadBalancerAction", "A Network Load Balancer listener supports forward actions only"
+            )
+        if len(action.get("FixedResponseConfig", {}).get("MessageBody", "")) > LONGEST_BODY:
+            raise ValidationError(f"The message body of a fixed response is limited to {LONGEST_BODY} characters")
+        for arn in backend._get_target_group_arns_from(action_data=action):
+            group = backend.target_groups[arn]
+            network = group.protocol in ("TCP", "TLS", "UDP", "TCP_UDP")
+            if network != (balancer.type == "network") or (group.target_type == "alb" and protocol != "TCP"):
+                raise ELBClientError(
+                    "IncompatibleProtocols",
+                    f"A {protocol} listener of a load balancer of type '{balancer.type}' cannot forward to target "
+                    f"group '{arn}' of type '{group.target_type}' and protocol {group.protocol}",
+                )
+            if any(user != balancer.arn for user in group.load_balancer_arns):
+                raise ELBClientError(
+                    "TargetGroupAssociationLimit",
+                    f"The following target groups cannot be associated with more than one load balancer: {arn}",
+                )
+
+
+@override(ELBv2Backend, "create_listener")
+def _create(
+    original: Any,
+    self: Any,
+    load_balancer_arn: str,
+    protocol: str,
+    port: int,
+    ssl_policy: str,
+    certificate: str | None,
+    actions: list[dict[str, Any]],
+    alpn_policy: list[str] | None = None,
+    tags: list[dict[str, str]] | None = None,
+) -> Any:
+    """CreateListener: the same settings again give the same one, other settings on the port a refusal."""
+    balancer = self.load_balancers.get(load_balancer_arn)
+    if balancer is None:
+        raise LoadBalancerNotFoundError("One or more load balancers not found")
+    asked = (protocol, certificate, _plain(actions))
+    for existing in balancer.listeners.values():
+        if existing.port != port:
+            continue
+        if (existing.protocol, existing.certificate, _plain(existing.default_actions)) == asked:
+            return existing
+        raise DuplicateListenerError(
+            f"A listener already exists on this port for this load balancer '{load_balancer_arn}'"
+        )
+    self._validate_port_and_protocol(balancer.type, port, protocol)
+    _check(self, balancer, protocol, actions)
+    listener = original(self, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, alpn_policy, tags)
+    listener.sandbox_since = world.now()
+    return listener
+
+
+def _plain(actions: list[Any]) -> list[tuple[Any, ...]]:
+    """Actions as far as two of them are told apart: AWS and moto complete what a caller leaves out."""
+    data = [getattr(action, "data", action) for action in actions]
+    return [
+        (
+            one["Type"],
+            one.get("TargetGroupArn")
+            or [g["TargetGroupArn"] for g in one.get("ForwardConfig", {}).get("TargetGroups", [])],
+            sorted(one.get("FixedResponseConfig", {}).items()),
+            sorted(one.get("RedirectConfig", {}).items()),
+        )
+        for one in data
+    ]
+
+
+@override(ELBv2Backend, "modify_listener")
+def _modify(
+    original: Any,
+    self: Any,
+    arn: str,
+    port: int | None = None,
+    protocol: str | None = None,
+    ssl_policy: str | None = None,
+    certificates: list[dict[str, Any]] | None = None,
+    actions: list[dict[str, Any]] | None = None,
+) -> Any:
+    """ModifyListener: checked like a new one."""
+    [listener] = self.describe_listeners(None, [arn])
+    balancer = self.load_balancers[listener.load_balancer_arn]
+    if any(other.port == port and other is not listener for other in balancer.listeners.values()):
+        raise DuplicateListenerError(f"A listener already exists on this port for this load balancer '{balancer.arn}'")
+    _check(self, balancer, protocol or listener.protocol, actions or [])
+    return original(self, arn, port, protocol, ssl_policy, certificates, actions)
+
+
+@override(ELBv2Backend, "delete_listener")
+def _delete(original: Any, self: Any, listener_arn: str) -> Any:
+    """DeleteListener, its tags with it."""
+    listener = original(self, listener_arn)
+    self.tagging_service.delete_all_tags_for_resource(listener_arn)
+    return listener
