@@ -11,7 +11,7 @@ The folder is the sandbox's whole presence on the machine, readable by its owner
 Life is told by the lock, never by a pid: pids are reused, and a crash leaves files but no lock. A daemon ends by
 `stop`, by being idle, or with the process it was started for; ending, it takes its keys with it.
 
-This module is imported by commands and therefore imports nothing heavy; the daemon loads moto after it has forked.
+This module is the commands' side and therefore imports nothing heavy; `process` is the daemon's.
 """
 
 from __future__ import annotations
@@ -19,33 +19,29 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import logging
 import os
 import select
 import signal
 import subprocess
 import sys
-import threading
 import time
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from plinkctl.errors import PlinkError, UsageError
 from plinkctl.sandbox.clock import PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-_log: Final = logging.getLogger(__name__)
+    from collections.abc import Iterator
+    from pathlib import Path
 
 #: A day at the desk: long enough for a break, short enough that a forgotten sandbox does not live on.
 IDLE_SECONDS: Final = 4 * 3600.0
 _START_WITHIN: Final = 30.0
 _STOP_WITHIN: Final = 5.0
+_PROCESS: Final = "plinkctl.sandbox.process"
 #: What a daemon writes besides lock and log, and takes away when it ends.
-_TRANSIENT: Final = ("info.json", "aws-config", "credentials")
+TRANSIENT: Final = ("info.json", "aws-config", "credentials")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +139,7 @@ def start(
             return running
         # Nobody is being started now, so a held lock is a daemon on its way out.
         _wait_until_free(folder, _STOP_WITHIN)
-        _remove(folder, *_TRANSIENT)
+        remove(folder, *TRANSIENT)
         _launch(folder, profile=profile, idle_seconds=idle_seconds, parent_pid=parent_pid, port=port)
         if running := find(folder):
             return running
@@ -164,7 +160,7 @@ def stop(folder: Path) -> bool:
             os.kill(running.pid, how)
         if _wait_until_free(folder, _STOP_WITHIN):
             break
-    _remove(folder, *_TRANSIENT)
+    remove(folder, *TRANSIENT)
     return True
 
 
@@ -190,7 +186,7 @@ def _launch(folder: Path, **options: Any) -> None:
         with os.fdopen(os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             # It forks once more and returns at once, so that it is nobody's child and leaves no zombie behind.
             subprocess.run(
-                [sys.executable, "-P", "-m", __name__, str(folder), json.dumps(options), str(writing)],
+                [sys.executable, "-P", "-m", _PROCESS, str(folder), json.dumps(options), str(writing)],
                 check=False,
                 cwd="/",
                 env=environ,
@@ -220,7 +216,7 @@ def _starting(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _take_lock(folder: Path) -> int | None:
+def take_lock(folder: Path) -> int | None:
     """The lock of the folder as an open descriptor, or None when somebody holds it or there is no such folder."""
     try:
         descriptor = os.open(folder / "lock", os.O_RDWR)
@@ -237,7 +233,7 @@ def _take_lock(folder: Path) -> int | None:
 def _lock_is_free(folder: Path) -> bool:
     if not (folder / "lock").exists():
         return True
-    descriptor = _take_lock(folder)
+    descriptor = take_lock(folder)
     if descriptor is not None:
         os.close(descriptor)
     return descriptor is not None
@@ -250,120 +246,7 @@ def _wait_until_free(folder: Path, seconds: float) -> bool:
     return free
 
 
-def _remove(folder: Path, *names: str) -> None:
+def remove(folder: Path, *names: str) -> None:
+    """Delete files of the folder, if they are there."""
     for name in names:
         (folder / name).unlink(missing_ok=True)
-
-
-# ------------------------------------------------------------------------------------- the daemon itself
-
-
-def main(arguments: list[str]) -> None:
-    """The daemon's process: leave the caller, serve until told otherwise."""
-    if os.fork():
-        os._exit(0)
-    os.umask(0o077)
-    folder, options, report = Path(arguments[0]), json.loads(arguments[1]), int(arguments[2])
-    os.set_inheritable(report, False)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    try:
-        _serve(folder, lambda: _say(report, "ready"), **options)
-    except Exception as error:  # noqa: BLE001 - the last door of a process: told to the starter, kept in the log
-        _log.exception("the sandbox failed")
-        with contextlib.suppress(OSError):
-            _say(report, f"{error}")
-    # At once: taking moto's modules apart politely costs a third of a second, and `stop` waits for it.
-    logging.shutdown()
-    os._exit(0)
-
-
-def _say(report: int, words: str) -> None:
-    """Tell the starting command how it went, and let go of it."""
-    os.write(report, words.encode()[:4096])
-    os.close(report)
-
-
-def _serve(
-    folder: Path,
-    ready: Callable[[], None],
-    *,
-    profile: str,
-    idle_seconds: float,
-    parent_pid: int | None,
-    port: int,
-) -> None:
-    lock = _take_lock(folder)
-    if lock is None:
-        raise RuntimeError(f"a sandbox runs in {folder} already")
-    over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
-    gone = _watch(parent_pid)
-
-    from plinkctl.sandbox import gateway, world  # noqa: PLC0415 - a second of imports that commands must not pay
-
-    with gateway.serve(world.World(profile=PROFILES[profile]), port) as server:
-        try:
-            _publish(folder, server)
-            _log.info("serving at %s", server.url)
-            ready()
-            while not over.wait(0.25) and not gone() and server.gateway.idle() < idle_seconds:
-                pass
-            _log.info("ending")
-        finally:
-            _remove(folder, *_TRANSIENT)
-
-
-def _publish(folder: Path, server: Any) -> None:
-    """Write what clients and commands need; `info.json` last, since it is what makes the sandbox findable."""
-    sandbox = server.world
-    profiles = [
-        f"[profile {account.alias}]\nregion = {sandbox.region}\nendpoint_url = {server.url}\n"
-        f"aws_access_key_id = {account.access_key}\naws_secret_access_key = {account.secret}\n"
-        for account in sandbox.accounts
-    ]
-    (folder / "aws-config").write_text("\n".join(profiles))
-    (folder / "credentials").touch()
-    running = Running(
-        url=server.url,
-        folder=folder,
-        pid=os.getpid(),
-        profile=sandbox.profile.name,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        region=sandbox.region,
-        accounts={account.alias: account.id for account in sandbox.accounts},
-        proxy=server.gateway.fabric.url,
-        token=server.token,
-    )
-    known = {name: value for name, value in asdict(running).items() if name != "folder"}
-    fresh = folder / "info.json.new"
-    fresh.write_text(json.dumps(known, indent=2) + "\n")
-    fresh.replace(folder / "info.json")
-
-
-def _watch(pid: int | None) -> Callable[[], bool]:
-    """A question that becomes true when the process `pid` has ended; never, without one."""
-    if pid is None:
-        return lambda: False
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return lambda: True
-    except (AttributeError, OSError):  # not Linux: a number that may be reused is the best there is
-        return lambda: not _exists(pid)
-    return lambda: bool(select.select([descriptor], [], [], 0)[0])
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,0 +1,301 @@
+"""What becomes of a TCP connection in the sandbox's VPCs, worked out from moto's objects at the moment it is made.
+
+Pure: no sockets, no waiting, nothing kept. The caller holds the world's lock. Every verdict has a reason in words, for
+whoever looks at the flow log to learn which rule of which group, or which missing piece, decided.
+
+The path of a link: the function's interface, the endpoint's interface in the same VPC, then (the private link) the node
+of the service's network load balancer in the same physical zone, its listener and target group, and the application
+load balancer. Like a packet, a connection that no group admits is dropped, which its maker sees as a timeout; one that
+arrives where nothing listens is refused.
+
+Not here: routes (all subnets of a VPC reach each other, nothing else), network ACLs, IPv6, UDP, the internet.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from moto.elbv2.models import elbv2_backends
+
+from plinkctl.sandbox import world
+from plinkctl.sandbox.fabric import alb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+#: A load balancer can be made its own target; a link has four hops.
+_FARTHEST: Final = 8
+
+
+class Kind(StrEnum):
+    """What the maker of a connection sees: it stands, it is refused (RST), or nothing ever comes back."""
+
+    OK = "ok"
+    REFUSE = "refuse"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A decision on one connection.
+
+    Attributes:
+        kind: what its maker sees.
+        hop: where it was decided.
+        path: the hops it had passed before.
+        reason: why, in words.
+        listener: moto's listener that answers, when the kind is ok.
+        seen_as: the source address the answering load balancer sees.
+    """
+
+    kind: Kind
+    hop: str
+    path: tuple[str, ...]
+    reason: str
+    listener: Any = None
+    seen_as: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a load balancer finds out about a target: state, AWS's reason code, description (both empty if healthy)."""
+
+    state: Literal["healthy", "unhealthy"]
+    reason: str = ""
+    description: str = ""
+
+
+def connect(source: Any, address: str, port: int) -> Verdict:
+    """What becomes of a connection from an interface to an address and port.
+
+    Args:
+        source: moto's NetworkInterface; None for a function outside every VPC.
+        address: IPv4 address, looked for in the source's VPC.
+        port: TCP port.
+    """
+    if source is None:
+        reason = f"the function is in no VPC, and nothing of the internet is here, {address} neither"
+        return Verdict(kind=Kind.DROP, hop="internet", path=(), reason=reason)
+    return _between(source, address, port, ())
+
+
+def check(balancer: Any, group: Any, target: dict[str, Any]) -> Health:
+    """What the health check of a network load balancer finds at a target, decided rather than probed.
+
+    Args:
+        balancer: moto's load balancer that checks.
+        group: moto's target group.
+        target: a registered target: its `Id` (address or load balancer ARN) and `Port`.
+    """
+    return _check(balancer, group, target, ())
+
+
+def _check(balancer: Any, group: Any, target: dict[str, Any], path: tuple[str, ...]) -> Health:
+    port = int(target["Port"] if str(group.health_check_port) == "traffic-port" else group.health_check_port)
+    found = [
+        _between(node, address, port, path)
+        for node in world.nodes(balancer)
+        for address in _addresses(balancer, group, node, target["Id"])
+    ]
+    if not found:
+        return Health(
+            "unhealthy", "Target.FailedHealthChecks", "The target has no node in any zone of the load balancer"
+        )
+    verdict = next((one for one in found if one.kind is Kind.OK), found[0])
+    if verdict.kind is Kind.DROP:
+        return Health("unhealthy", "Target.Timeout", f"Request timed out ({verdict.reason})")
+    if verdict.kind is Kind.REFUSE:
+        return Health("unhealthy", "Target.FailedHealthChecks", f"Health checks failed ({verdict.reason})")
+    if group.health_check_protocol not in ("HTTP", "HTTPS"):
+        return Health("healthy")
+    host = f"{verdict.seen_as}:{port}"
+    request = alb.Request(path=group.health_check_path or "/", host=host, source=verdict.seen_as, port=port)
+    status = alb.respond(verdict.listener, request).status
+    if _matches(status, str((group.matcher or {}).get("HttpCode") or "200-399")):
+        return Health("healthy")
+    return Health("unhealthy", "Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{status}]")
+
+
+def _matches(status: int, codes: str) -> bool:
+    """Whether a status is among codes written like `200,202` or `200-399`."""
+    borders = [part.partition("-") for part in codes.split(",")]
+    return any(int(low) <= status <= int(high or low) for low, _, high in borders)
+
+
+# --------------------------------------------------------------------------------------------- hops
+
+
+def _between(source: Any, address: str, port: int, path: tuple[str, ...]) -> Verdict:
+    """From one interface to an address in its VPC: out through the source's groups, in through the other's."""
+    here = describe(source)
+    if len(path) > _FARTHEST:
+        return Verdict(kind=Kind.DROP, hop=here, path=path, reason="the load balancers send it round in circles")
+    target = world.interface_at(source.vpc_id, address)
+    groups = _groups(target) if target else []
+    if not _allowed(_groups(source), "egress", port, address, groups):
+        reason = f"no egress rule of {_ids(_groups(source))} allows tcp/{port} to {address}"
+        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason)
+    if target is None:
+        reason = f"nothing has the address {address} in {source.vpc_id}"
+        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason)
+    seen_as = str(source.private_ip_address)
+    if not _allowed(groups, "ingress", port, seen_as, _groups(source)):
+        reason = f"no ingress rule of {_ids(groups)} allows tcp/{port} from {seen_as}"
+        return Verdict(kind=Kind.DROP, hop=describe(target), path=(*path, here), reason=reason)
+    return _arrive(target, port, seen_as, (*path, here))
+
+
+def _arrive(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verdict:
+    """At an interface, past its groups."""
+    owner = getattr(target, "sandbox", None)
+    match owner.kind if owner else None:
+        case "endpoint":
+            return _through_link(target, port, seen_as, path)
+        case "nlb":
+            return _balance(target, port, path)
+        case "alb":
+            return _answer(target, port, seen_as, path)
+        case _:
+            reason = f"nothing listens on {target.private_ip_address}:{port}"
+            return Verdict(kind=Kind.REFUSE, hop=describe(target), path=path, reason=reason)
+
+
+def _through_link(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verdict:
+    """From an endpoint's interface to the service's load balancer in the same zone, in the provider's VPC."""
+    here = describe(target)
+    endpoint = world.endpoint_of(target)
+    state = endpoint.state(world.now()) if endpoint else "deleted"
+    if endpoint is None or state != "available":
+        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the endpoint is {state}, not available")
+    balancers = [found for arn in endpoint.service.load_balancers if (found := world.load_balancer(arn))]
+    zone = target.subnet.availability_zone_id
+    for balancer in balancers:
+        for node in world.nodes(balancer):
+            if node.subnet.availability_zone_id != zone:
+                continue
+            # The client's own address is what the group sees; no group of the consumer can be named in it.
+            if _enforces(balancer) and not _allowed(_groups(node), "ingress", port, seen_as, []):
+                reason = f"no ingress rule of {_ids(_groups(node))} allows tcp/{port} from the client {seen_as}"
+                return Verdict(kind=Kind.DROP, hop=describe(node), path=(*path, here), reason=reason)
+            return _balance(node, port, (*path, here))
+    reason = f"no load balancer of {endpoint.service.id} has a node in zone {zone}"
+    return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason)
+
+
+def _balance(node: Any, port: int, path: tuple[str, ...]) -> Verdict:
+    """At a node of a network load balancer: its listener, a target, and on to it with the node's own address."""
+    here = describe(node)
+    balancer = world.load_balancer(node.sandbox.id)
+    if balancer is None or balancer.state != "active":
+        state = balancer.state if balancer else "deleted"
+        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the load balancer is {state}")
+    listener = _listener(balancer, port)
+    if listener is None:
+        reason = f"{balancer.name} has no listener on port {port}"
+        return Verdict(kind=Kind.REFUSE, hop=here, path=path, reason=reason)
+    group = _target_group(listener)
+    targets = list(group.targets.values()) if group else []
+    # When no target is healthy the load balancer fails open and uses them all.
+    healthy = [target for target in targets if _check(balancer, group, target, path).state == "healthy"]
+    for target in healthy or targets:
+        for address in _addresses(balancer, group, node, target["Id"]):
+            return _between(node, address, int(target["Port"]), path)
+    where = "" if _crosses_zones(balancer, group) else f" in zone {node.subnet.availability_zone_id}"
+    reason = f"the listener on port {port} has no target{where}"
+    return Verdict(kind=Kind.REFUSE, hop=here, path=path, reason=reason)
+
+
+def _answer(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verdict:
+    """At a node of an application load balancer."""
+    here = describe(target)
+    balancer = world.load_balancer(target.sandbox.id)
+    if balancer is None or balancer.state != "active":
+        state = balancer.state if balancer else "deleted"
+        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the load balancer is {state}")
+    listener = _listener(balancer, port)
+    if listener is None:
+        reason = f"{balancer.name} has no listener on port {port}"
+        return Verdict(kind=Kind.REFUSE, hop=here, path=path, reason=reason)
+    if listener.protocol != "HTTP":
+        reason = f"the sandbox does not speak {listener.protocol}"
+        return Verdict(kind=Kind.REFUSE, hop=here, path=path, reason=reason)
+    reason = f"{balancer.name} answers on port {port}"
+    return Verdict(kind=Kind.OK, hop=here, path=path, reason=reason, listener=listener, seen_as=seen_as)
+
+
+# ----------------------------------------------------------------------------------- reading moto's objects
+
+
+def describe(eni: Any) -> str:
+    """An interface in the flow log: what it is for and where."""
+    owner = getattr(eni, "sandbox", None)
+    return f"{owner.kind if owner else 'interface'} {eni.id} ({eni.private_ip_address})"
+
+
+def _enforces(balancer: Any) -> bool:
+    """Whether the load balancer's groups filter what comes by private links; AWS's default is that they do."""
+    return balancer.sandbox.enforced is not False
+
+
+def _crosses_zones(balancer: Any, group: Any) -> bool:
+    """Whether a node may use targets of other zones: the group's own setting, else the load balancer's."""
+    key = "load_balancing.cross_zone.enabled"
+    own = str(group.attributes.get(key, "")) if group else ""
+    return own == "true" or (own != "false" and str(balancer.attrs.get(key, "false")) == "true")
+
+
+def _addresses(balancer: Any, group: Any, node: Any, target_id: str) -> list[str]:
+    """The addresses of a target a node may use: those in its own zone, unless it crosses zones."""
+    if not target_id.startswith("arn:"):
+        return [target_id]
+    target = world.load_balancer(target_id)
+    nodes = world.nodes(target) if target else []
+    if not _crosses_zones(balancer, group):
+        nodes = [one for one in nodes if one.subnet.availability_zone_id == node.subnet.availability_zone_id]
+    return [str(one.private_ip_address) for one in nodes]
+
+
+def _listener(balancer: Any, port: int) -> Any:
+    return next((one for one in balancer.listeners.values() if int(one.port) == port), None)
+
+
+def _target_group(listener: Any) -> Any:
+    """The target group a network listener forwards to; None when it has none."""
+    for action in listener.default_actions:
+        groups = (action.data.get("ForwardConfig") or {}).get("TargetGroups") or [action.data]
+        if arn := groups[0].get("TargetGroupArn"):
+            _, _, _, region, account, _ = arn.split(":", 5)
+            return elbv2_backends[account][region].target_groups.get(arn)
+    return None
+
+
+def _groups(eni: Any) -> list[Any]:
+    return list(eni._group_set)
+
+
+def _ids(groups: Sequence[Any]) -> str:
+    return ", ".join(sorted(group.id for group in groups))
+
+
+def _allowed(
+    groups: Sequence[Any], way: Literal["ingress", "egress"], port: int, address: str, others: Sequence[Any]
+) -> bool:
+    """Whether a rule of one of the groups lets TCP to `port` pass.
+
+    `address` and `others` are the address and the groups of the far end. Without any group, as network load balancers
+    may be, everything passes.
+    """
+    rules = [rule for group in groups for rule in (group.ingress_rules if way == "ingress" else group.egress_rules)]
+    return not groups or any(_matching(rule, port, address, {other.id for other in others}) for rule in rules)
+
+
+def _matching(rule: Any, port: int, address: str, others: set[str]) -> bool:
+    if rule.ip_protocol != "-1" and not (rule.ip_protocol == "tcp" and rule.from_port <= port <= rule.to_port):
+        return False
+    if cidr := rule.cidr_ipv4:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(cidr, strict=False)
+    return rule.source_group.get("GroupId") in others

@@ -1,0 +1,142 @@
+"""The sandbox's own process: leaves the command that started it, serves, and knows when to end.
+
+Started by `daemon.start` as `python -m plinkctl.sandbox.process FOLDER OPTIONS DESCRIPTOR`; the descriptor is a pipe
+into which it says `ready`, or what went wrong. It holds the folder's lock as long as it lives and takes the files with
+the keys away when it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from plinkctl.sandbox.clock import PROFILES
+from plinkctl.sandbox.daemon import TRANSIENT, Running, remove, take_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plinkctl.sandbox.gateway import Server
+
+_log: Final = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> None:
+    """The daemon's process: leave the caller, serve until told otherwise."""
+    if os.fork():
+        os._exit(0)
+    os.umask(0o077)
+    folder, options, report = Path(arguments[0]), json.loads(arguments[1]), int(arguments[2])
+    os.set_inheritable(report, False)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    try:
+        _serve(folder, lambda: _say(report, "ready"), **options)
+    except Exception as error:  # noqa: BLE001 - the last door of a process: told to the starter, kept in the log
+        _log.exception("the sandbox failed")
+        with contextlib.suppress(OSError):
+            _say(report, f"{error}")
+    # At once: taking moto's modules apart politely costs a third of a second, and `stop` waits for it.
+    logging.shutdown()
+    os._exit(0)
+
+
+def _say(report: int, words: str) -> None:
+    """Tell the starting command how it went, and let go of it."""
+    os.write(report, words.encode()[:4096])
+    os.close(report)
+
+
+def _serve(
+    folder: Path,
+    ready: Callable[[], None],
+    *,
+    profile: str,
+    idle_seconds: float,
+    parent_pid: int | None,
+    port: int,
+) -> None:
+    lock = take_lock(folder)
+    if lock is None:
+        raise RuntimeError(f"a sandbox runs in {folder} already")
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    gone = _watch(parent_pid)
+
+    from plinkctl.sandbox import gateway, world  # noqa: PLC0415 - after the fork: two processes need not load moto
+
+    with gateway.serve(world.World(profile=PROFILES[profile]), port) as server:
+        try:
+            _publish(folder, server)
+            _log.info("serving at %s", server.url)
+            ready()
+            while not over.wait(0.25) and not gone() and server.gateway.idle() < idle_seconds:
+                pass
+            _log.info("ending")
+        finally:
+            remove(folder, *TRANSIENT)
+
+
+def _publish(folder: Path, server: Server) -> None:
+    """Write what clients and commands need; `info.json` last, since it is what makes the sandbox findable."""
+    sandbox = server.world
+    profiles = [
+        f"[profile {account.alias}]\nregion = {sandbox.region}\nendpoint_url = {server.url}\n"
+        f"aws_access_key_id = {account.access_key}\naws_secret_access_key = {account.secret}\n"
+        for account in sandbox.accounts
+    ]
+    (folder / "aws-config").write_text("\n".join(profiles))
+    (folder / "credentials").touch()
+    running = Running(
+        url=server.url,
+        folder=folder,
+        pid=os.getpid(),
+        profile=sandbox.profile.name,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        region=sandbox.region,
+        accounts={account.alias: account.id for account in sandbox.accounts},
+        proxy=server.gateway.fabric.url,
+        token=server.token,
+    )
+    known = {name: value for name, value in asdict(running).items() if name != "folder"}
+    fresh = folder / "info.json.new"
+    fresh.write_text(json.dumps(known, indent=2) + "\n")
+    fresh.replace(folder / "info.json")
+
+
+def _watch(pid: int | None) -> Callable[[], bool]:
+    """A question that becomes true when the process `pid` has ended; never, without one."""
+    if pid is None:
+        return lambda: False
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return lambda: True
+    except (AttributeError, OSError):  # not Linux: a number that may be reused is the best there is
+        return lambda: not _exists(pid)
+    return lambda: bool(select.select([descriptor], [], [], 0)[0])
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
