@@ -99,6 +99,42 @@ def _check_private_dns(found: dict[str, Any], service_name: str) -> None:
         )
 
 
+def offered_zones(aws: Clients, details: dict[str, Any]) -> tuple[str, ...]:
+    """The zone IDs of a service as the consumer sees it; older answers have only the consumer's own zone names."""
+    if ids := details.get("AvailabilityZoneIds"):
+        return tuple(sorted(ids))
+    return _ids_of(aws, details.get("AvailabilityZones", ()))
+
+
+def load_balancer_zones(aws: Clients, arn: str) -> tuple[str, ...]:
+    """The zone IDs of an existing load balancer: where a service on it is offered."""
+    try:
+        found = aws.read("elbv2", "describe_load_balancers", LoadBalancerArns=[arn])["LoadBalancers"][0]
+    except AwsError as error:
+        if error.answer.code != "LoadBalancerNotFound":
+            raise
+        raise PlinkError(
+            f"there is no load balancer {arn}",
+            why=error.why,
+            hint="check account, region and ARN",
+            code="no_load_balancer",
+        ) from error
+    return _ids_of(aws, [zone["ZoneName"] for zone in found["AvailabilityZones"]])
+
+
+def subnet_zones(aws: Clients, network: Network) -> tuple[str, ...]:
+    """The zone IDs of existing subnets, in the order given."""
+    found = aws.read("ec2", "describe_subnets", SubnetIds=list(network.subnet_ids))["Subnets"]
+    places = {str(subnet["SubnetId"]): str(subnet["AvailabilityZoneId"]) for subnet in found}
+    return tuple(places[subnet_id] for subnet_id in network.subnet_ids)
+
+
+def _ids_of(aws: Clients, names: Iterable[str]) -> tuple[str, ...]:
+    """Zone names of this account as zone IDs, which mean the same place in every account."""
+    found = aws.read("ec2", "describe_availability_zones", ZoneNames=sorted(names))["AvailabilityZones"]
+    return tuple(sorted(str(zone["ZoneId"]) for zone in found))
+
+
 def check_subnet_zones(aws: Clients, network: Network, offered: Iterable[str]) -> None:
     """Borrowed subnets must lie in the service's zones, one in each (aws-facts.md 5).
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from plinkctl.aws.patience import Clock, Stop, Stopped
-from plinkctl.engine.lifecycle import Call, Commit, Script
+from plinkctl.engine.lifecycle import Call, Commit, Confirmed, Script
 from plinkctl.errors import PlinkError, StateError
 from plinkctl.events import Event, NodeFailed, NodeHeld, NodeSkipped, NodeStarted, NodeWaiting, Observer
 from plinkctl.graph import Graph
@@ -57,7 +57,6 @@ class Executor:
         graph: The nodes and who waits for whom.
         script: Makes a node's script when its turn comes; called in the main thread.
         commit: Makes a record of that node durable.
-        known: Attributes of the nodes that are recorded already; kept up to date by commits.
         observer: Told of everything, in the main thread.
         stop: The user's wish to stop.
         clock: The time.
@@ -70,7 +69,6 @@ class Executor:
         *,
         script: Callable[[str], Script],
         commit: Callable[[str, Record], None],
-        known: Mapping[str, Mapping[str, Any]],
         observer: Observer,
         stop: Stop,
         clock: Clock,
@@ -79,7 +77,7 @@ class Executor:
         self._graph = graph
         self._make = script
         self._commit = commit
-        self._known: dict[str, Mapping[str, Any]] = dict(known)
+        self._known: dict[str, Mapping[str, Any]] = {}
         self._observer = observer
         self._stop = stop
         self._clock = clock
@@ -151,11 +149,14 @@ class Executor:
         try:
             step = script.throw(answer.error) if answer.error is not None else script.send(answer.result)
             while not isinstance(step, Call):
-                if isinstance(step, Commit):
-                    self._commit(key, step.record)
-                    self._learn(key, step.record)
-                else:
-                    self._heard(step)
+                match step:
+                    case Commit(record):
+                        self._commit(key, record)
+                        self._learn(key, record)
+                    case Confirmed(record):
+                        self._learn(key, record)
+                    case event:
+                        self._heard(event)
                 step = script.send(None)
         except StopIteration:
             del self._scripts[key]

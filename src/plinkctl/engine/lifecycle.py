@@ -43,7 +43,15 @@ class Commit:
     record: Record
 
 
-Script = Generator[Call | Commit | Event, Any, None]
+@dataclass(frozen=True)
+class Confirmed:
+    """A recorded resource was seen to exist: from now on others may use what is known of it."""
+
+    record: Record
+
+
+Step = Call | Commit | Confirmed | Event
+Script = Generator[Step, Any, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,18 +133,8 @@ def up(job: Job) -> Script:
     if job.node.borrowed is not None:
         yield from _borrow(job, job.node.borrowed, begun)
         return
-    record = job.record
-    if record is not None and record.borrowed and record.live:
-        raise _replaced(job, "it is borrowed, and the configuration wants one of its own")
-    if record is not None and record.phase is Phase.DELETING:  # a teardown was interrupted: finish it first
-        yield from down(job)
-        record = job.record
+    record = yield from _standing(job)
     action = Action.CHECK
-    if record is not None and record.phase in {Phase.CREATED, Phase.READY}:
-        seen = yield from _first_look(job, record)
-        if seen.presence is Presence.ABSENT:
-            record = replace(record, phase=Phase.ABSENT, attrs={})
-            yield Commit(record)
     if record is None or not record.live:
         record = _intent(job)
         yield Commit(record)
@@ -192,6 +190,27 @@ def down(job: Job) -> Script:
     yield _done(job, Action.DELETE, record.id, begun, changed=True)
 
 
+def _standing(job: Job) -> Generator[Step, Any, Record | None]:
+    """The node's record, once what it says was held against what AWS says."""
+    record = job.record
+    if record is not None and record.borrowed and record.live:
+        raise _replaced(job, "it is borrowed, and the configuration wants one of its own")
+    if record is not None and record.phase is Phase.DELETING:  # a teardown was interrupted: finish it first
+        yield from down(job)
+        return job.record
+    if record is None or record.phase not in {Phase.CREATED, Phase.READY}:
+        return record
+    seen = yield from _first_look(job, record)
+    # A relation whose other half was made anew is another relation.
+    outdated = job.kind.attached and bool(_immutable_change(job, record))
+    if seen.presence is Presence.ABSENT or outdated:
+        record = replace(record, phase=Phase.ABSENT, attrs={})
+        yield Commit(record)
+    else:
+        yield Confirmed(record)
+    return record
+
+
 def _intent(job: Job) -> Record:
     state = job.desk.store.state
     if state is None:
@@ -209,7 +228,7 @@ def _intent(job: Job) -> Record:
     )
 
 
-def _create(job: Job, record: Record) -> Generator[Call | Commit | Event, Any, Record]:
+def _create(job: Job, record: Record) -> Generator[Step, Any, Record]:
     """Exactly once: find, mark as sent, send once, and look again whenever the outcome is in doubt."""
     ctx = job.ctx(record)
     begun = job.clock.now()
@@ -299,7 +318,7 @@ def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
     return seen
 
 
-def _settle(job: Job, record: Record) -> Generator[Call | Commit | Event, Any, tuple[Seen, bool]]:
+def _settle(job: Job, record: Record) -> Generator[Step, Any, tuple[Seen, bool]]:
     """Wait until it is ready, then bring settings and tags to what is wanted. Nothing wanted, nothing sent."""
     if changed := _immutable_change(job, record):
         raise _replaced(job, changed)
@@ -420,6 +439,8 @@ def _borrow(job: Job, attrs: Attrs, begun: float) -> Script:
     if wanted != record:
         yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.BORROW, detail=wanted.id)
         yield Commit(wanted)
+    else:
+        yield Confirmed(wanted)
     yield _done(job, Action.BORROW, wanted.id, begun, changed=False)
 
 

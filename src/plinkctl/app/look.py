@@ -1,0 +1,85 @@
+"""`status` and `state`: look, never touch, never lock."""
+
+from typing import Any
+
+from plinkctl import handshake
+from plinkctl.app.proof import half
+from plinkctl.app.run import Run
+from plinkctl.app.up import side_data
+from plinkctl.errors import AwsError, StateError
+from plinkctl.link import Side
+from plinkctl.state import State
+from plinkctl.stores.local import links, path_of, read
+from plinkctl.verify import Half, states
+
+
+def status(run: Run) -> dict[str, Any]:
+    """Both sides as far as known, with the states AWS gives now, and the service's connections.
+
+    Returns:
+        `name`, `sides`, `connections`, `checks`.
+    """
+    provider, consumer = half(run, Side.PROVIDER, must=False), half(run, Side.CONSUMER, must=False)
+    if provider is None and consumer is None:
+        run.note(f"nothing is recorded for the link {run.link.name!r} in {run.folder}")
+    sides = [side_data(h.state) for h in (provider, consumer) if h is not None]
+    checks = [check for check in states(provider, consumer) if check.detail] if consumer is not None else []
+    return {
+        "name": run.link.name,
+        "sides": sides,
+        "connections": _connections(run, provider),
+        "checks": [check.to_json() for check in checks],
+    }
+
+
+def state_list(run: Run) -> dict[str, Any]:
+    """Every link and side that has a state in the folder."""
+    found: list[dict[str, Any]] = []
+    for name, side in links(run.folder):
+        try:
+            state = _read(run, name, side)
+        except StateError as error:
+            found.append({"name": name, "side": side.value, "problem": error.message})
+            continue
+        found.append(
+            {
+                "name": name,
+                "side": side.value,
+                "account": state.account,
+                "region": state.region,
+                "resources": len(state.live),
+                "serial": state.serial,
+                "file": str(path_of(run.folder, name, side)),
+            }
+        )
+    return {"states": found}
+
+
+def state_show(run: Run) -> dict[str, Any]:
+    """The states of one link, whole."""
+    found = [state for side in Side if (state := run.state(side)) is not None]
+    if not found:
+        raise StateError(
+            f"nothing is recorded for the link {run.link.name!r}",
+            hint="plinkctl state list shows the links of this folder",
+            code="no_state",
+        )
+    return {"name": run.link.name, "sides": [state.to_json() for state in found]}
+
+
+def _read(run: Run, name: str, side: Side) -> State:
+    state = read(run.folder, name, side)
+    if state is None:
+        raise StateError(f"the state of {name} {side} is gone")
+    return state
+
+
+def _connections(run: Run, provider: Half | None) -> list[dict[str, str]]:
+    service = provider.record("service") if provider else None
+    if provider is None or provider.aws is None or service is None:
+        return []
+    try:
+        return [connection.to_json() for connection in handshake.connections(provider.aws, service.id)]
+    except AwsError as error:
+        run.note(f"the connections cannot be listed: {error.message}", level="warning")
+        return []

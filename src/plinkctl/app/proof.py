@@ -1,0 +1,98 @@
+"""`verify`: the request through the link, and the states around it."""
+
+from typing import Any
+
+from plinkctl import verify
+from plinkctl.app import run as running
+from plinkctl.app.run import Run
+from plinkctl.aws.patience import poll
+from plinkctl.errors import AccessError, StateError, TimedOutError, UsageError, VerifyError
+from plinkctl.events import CheckDone
+from plinkctl.link import Side
+from plinkctl.verify import Check, Half, Proof
+
+PATIENCE = 120.0  # seconds for DNS, health checks and Lambda to catch up with a fresh link (aws-facts.md 2)
+
+
+def prove(run: Run) -> dict[str, Any]:
+    """Check the states, then have the function make the request; told as events, and as a VerifyError if it failed.
+
+    Returns:
+        `ok`, `request`, `checks`.
+
+    Raises:
+        StateError: There is no consumer side to make the request from.
+    """
+    consumer, provider = half(run, Side.CONSUMER, must=True), half(run, Side.PROVIDER, must=False)
+    if consumer is None or consumer.record("function") is None:
+        raise StateError(
+            f"no consumer side is recorded for the link {run.link.name!r}",
+            why="the request is made by the probe function of the consumer side",
+            hint="plinkctl consumer up --service-name NAME",
+            code="no_consumer",
+        )
+    last: list[tuple[list[Check], Proof | None]] = []
+
+    def look() -> list[Check]:
+        checks = verify.states(provider, consumer)
+        # Invoking while the endpoint cannot carry anything would only wait for a timeout.
+        reachable = all(c.result != "failed" for c in checks if c.layer in {"endpoint", "connection", "function"})
+        answer: Proof | None = None
+        if reachable:
+            check, answer = verify.request(provider, consumer)
+            checks.append(check)
+        last[:] = [(checks, answer)]
+        return checks
+
+    try:
+        poll(
+            look,
+            until=lambda checks: not any(map(verify.worth_another_try, checks)),
+            what=lambda checks: next(c.detail for c in checks if c.result == "failed"),
+            within=run.within(PATIENCE),
+            clock=run.clock,
+            tell=lambda what, waited: run.note(f"not yet: {what} ({waited:.0f} s)"),
+        )
+    except TimedOutError:
+        pass  # what was seen last is told below
+    checks, answer = last[0]
+    for check in checks:
+        run.tell(
+            CheckDone(
+                at=run.clock.wall(),
+                layer=check.layer,
+                name=check.name,
+                side=check.side,
+                result=check.result,
+                detail=check.detail,
+            )
+        )
+    broken = next((check for check in checks if check.result == "failed"), None)
+    proven = answer is not None and checks[-1].result == "ok"
+    if not proven and broken is not None:
+        run.report.fail(
+            VerifyError(
+                f"the link does not work; first broken layer: {broken.layer}", why=broken.detail, hint=broken.fix
+            )
+        )
+    return {
+        "ok": proven,
+        "request": answer.to_json() if answer else None,
+        "checks": [check.to_json() for check in checks],
+    }
+
+
+def half(run: Run, side: Side, *, must: bool) -> Half | None:
+    """One side as far as it can be seen. Credentials that are missing for the other side are no failure."""
+    state = run.state(side)
+    if state is None:
+        return None
+    try:
+        aws = running.clients(run, side)
+        running.guard(running.access_of(run.link, side), state, aws.identity(), side)
+    except (AccessError, StateError, UsageError) as error:
+        if must:
+            raise
+        run.note(f"the {side} side cannot be seen: {error.message}", level="warning")
+        return Half(state=state)
+    return Half(state=state, aws=aws)

@@ -1,0 +1,257 @@
+"""One run of one command: who acts, where, for how long, and who is told. The place of assembly.
+
+A *seat* is one side ready for work: its state locked, its account known and checked. Seats are opened in an order
+that lets nothing happen too early: state first (a locked or damaged one ends the run before any call), then
+credentials, then the guard that the account and region are the recorded ones.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from plinkctl import state as states
+from plinkctl.aws.patience import Clock, Stop
+from plinkctl.aws.session import Clients, Identity
+from plinkctl.engine.executor import Executor, Walked
+from plinkctl.engine.lifecycle import Desk, Job, Script
+from plinkctl.errors import StateError, StoppedError
+from plinkctl.events import Called, Event, Noted, PlannedNode, RunStarted, SideInfo, WalkPlanned
+from plinkctl.graph import Graph, Node, resolve
+from plinkctl.kinds import KINDS
+from plinkctl.link import Access, Link, Side
+from plinkctl.report import Report
+from plinkctl.state import Record, State
+from plinkctl.stores.local import LocalStore, read
+
+SERVICES: Final = {Side.PROVIDER: ("ec2", "elbv2"), Side.CONSUMER: ("ec2", "iam", "logs", "lambda")}
+DEFAULT_GRACE: Final = 60.0
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One run.
+
+    Args:
+        command: What the user typed, e.g. `provider up`.
+        link: What is wanted.
+        folder: Where states are.
+        observer: Told of everything; the report is told too.
+        stop: The user's wish to stop.
+        clock: The time.
+        timeout: Seconds the whole command may take, or None.
+        consents: What the user agreed to.
+        grace: Seconds before the absence of something whose creation is unresolved is believed.
+        report: Counts what happened.
+    """
+
+    command: str
+    link: Link
+    folder: Path
+    observer: Callable[[Event], None]
+    stop: Stop
+    clock: Clock
+    timeout: float | None = None
+    consents: frozenset[str] = frozenset()
+    grace: float = DEFAULT_GRACE
+    report: Report = field(default_factory=Report)
+
+    def __post_init__(self) -> None:
+        self.begun = self.clock.now()
+
+    def tell(self, event: Event) -> None:
+        """Tell the report and the observer."""
+        self.report(event)
+        self.observer(event)
+
+    def note(self, message: str, level: str = "info") -> None:
+        """Tell the user a sentence."""
+        self.tell(Noted(at=self.clock.wall(), message=message, level=level))
+
+    @property
+    def deadline(self) -> float | None:
+        """On the clock's `now`, when the command gives up."""
+        return None if self.timeout is None else self.begun + self.timeout
+
+    def within(self, seconds: float) -> float:
+        """The given patience, cut by the deadline."""
+        if self.deadline is None:
+            return seconds
+        return max(0.0, min(seconds, self.deadline - self.clock.now()))
+
+    def state(self, side: Side) -> State | None:
+        """One side's state, read without its lock."""
+        return read(self.folder, self.link.name, side)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """One side, ready for work."""
+
+    side: Side
+    aws: Clients
+    identity: Identity
+    store: LocalStore
+    desk: Desk
+
+    @property
+    def state(self) -> State:
+        """The state; there always is one once the seat is open."""
+        if self.store.state is None:
+            raise RuntimeError("a seat without a state")
+        return self.store.state
+
+
+@contextmanager
+def seats(run: Run, sides: Iterable[Side]) -> Iterator[dict[Side, Seat]]:
+    """Open the sides, provider first; their locks are given back at the end.
+
+    Raises:
+        StateError: A state is locked, damaged, or of another account or region.
+        AccessError: No credentials.
+    """
+    with ExitStack() as stack:
+        stores = {side: stack.enter_context(LocalStore(run.folder, run.link.name, side)) for side in sides}
+        opened: dict[Side, Seat] = {}
+        for side, store in stores.items():
+            aws = clients(run, side)
+            identity = aws.identity()
+            guard(access_of(run.link, side), store.state, identity, side)
+            if store.state is None:
+                store.begin(
+                    states.new(
+                        link=run.link.name,
+                        side=side,
+                        account=identity.account,
+                        region=identity.region,
+                        partition=identity.partition,
+                    )
+                )
+            desk = Desk(store=store, aws=aws, user_tags=run.link.tags, consents=run.consents)
+            opened[side] = Seat(side=side, aws=aws, identity=identity, store=store, desk=desk)
+        started(run, {side: (seat.identity, seat.aws) for side, seat in opened.items()})
+        yield opened
+
+
+def started(run: Run, sides: Mapping[Side, tuple[Identity, Clients]]) -> None:
+    """Say who acts where, at the head of the run."""
+    infos = tuple(
+        SideInfo(
+            side=side,
+            account=identity.account,
+            region=identity.region,
+            caller=identity.arn,
+            endpoint_url=aws.endpoint_url,
+        )
+        for side, (identity, aws) in sides.items()
+    )
+    run.tell(RunStarted(at=run.clock.wall(), command=run.command, link=run.link.name, sides=infos))
+
+
+def clients(run: Run, side: Side) -> Clients:
+    """One side's clients, which tell each call."""
+
+    def on_call(service: str, operation: str, outcome: str, request_id: str | None, seconds: float) -> None:
+        run.observer(
+            Called(
+                at=run.clock.wall(),
+                side=side,
+                service=service,
+                operation=operation,
+                outcome=outcome,
+                request_id=request_id,
+                seconds=seconds,
+            )
+        )
+
+    return Clients(access_of(run.link, side), SERVICES[side], stop=run.stop, on_call=on_call)
+
+
+def access_of(link: Link, side: Side) -> Access:
+    """How to reach a side's account."""
+    half = link.provider if side is Side.PROVIDER else link.consumer
+    return half.access if half is not None else Access()
+
+
+def guard(access: Access, state: State | None, identity: Identity, side: Side) -> None:
+    """Refuse to work in another account or region than the one asked for and the one recorded.
+
+    Raises:
+        StateError: They differ.
+    """
+    flag = f"--{side}-profile"
+    if access.account and access.account != identity.account:
+        raise StateError(
+            f"the {side} side is to be account {access.account}",
+            why=f"the credentials belong to {identity.account} ({identity.arn})",
+            hint=f"{flag} PROFILE names other credentials",
+            code="other_account",
+        )
+    if state is None:
+        return
+    recorded = (state.account, state.region, state.partition)
+    if recorded != (identity.account, identity.region, identity.partition):
+        raise StateError(
+            f"the {side} side of {state.link!r} lives in account {state.account}, region {state.region}",
+            why=f"the credentials and settings lead to account {identity.account}, region {identity.region}",
+            hint=f"{flag} PROFILE, --{side}-region REGION, or another --name for another link",
+            code="other_account" if state.account != identity.account else "other_region",
+        )
+
+
+def walk(
+    run: Run,
+    opened: Mapping[Side, Seat],
+    nodes: Mapping[str, Node],
+    graph: Graph,
+    story: Callable[[Job], Script],
+    *,
+    direction: str,
+    held_ends: bool = True,
+) -> Walked:
+    """Walk a graph: every node lives through the given story.
+
+    Raises:
+        StoppedError: The user asked to stop.
+        StateError: A state could not be made durable.
+        PlinkError: A bug of the graph.
+    """
+    usual = {key: KINDS[node.kind].patience.usual for key, node in nodes.items()}
+    planned = tuple(
+        PlannedNode(
+            node=key,
+            kind=nodes[key].kind,
+            title=KINDS[nodes[key].kind].title,
+            needs=tuple(dict.fromkeys(ref.node for ref in graph.needs[key])),
+            usual=usual[key],
+        )
+        for key in graph.order
+    )
+    run.tell(WalkPlanned(at=run.clock.wall(), direction=direction, nodes=planned))
+
+    def script(key: str) -> Script:
+        node = nodes[key]
+        job = Job(
+            node=node,
+            kind=KINDS[node.kind],
+            desk=opened[node.side].desk,
+            params=resolve(node.params, executor.known),
+            clock=run.clock,
+            tell=executor.tell(key),
+            grace=run.grace,
+            deadline=run.deadline,
+            held_ends=held_ends,
+        )
+        return story(job)
+
+    def commit(key: str, record: Record) -> None:
+        opened[nodes[key].side].store.commit(record)
+
+    executor = Executor(
+        graph, script=script, commit=commit, observer=run.tell, stop=run.stop, clock=run.clock, usual=usual
+    )
+    walked = executor.walk()
+    if walked.stopped:
+        raise StoppedError(run.stop.signum)
+    return walked

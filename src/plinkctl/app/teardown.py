@@ -1,0 +1,153 @@
+"""`teardown`: what the states hold, consumer first, to the proof that nothing is left."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from plinkctl import handshake, topology
+from plinkctl.app import run as running
+from plinkctl.app.run import Run, Seat, seats
+from plinkctl.aws.patience import poll
+from plinkctl.engine import lifecycle
+from plinkctl.errors import PlinkError, RefusedError, TimedOutError
+from plinkctl.handshake import Connection
+from plinkctl.kinds import KINDS
+from plinkctl.kinds.endpoint_service import REJECT_CONNECTIONS
+from plinkctl.link import Side
+from plinkctl.topology import ENDPOINT, SERVICE
+
+_TAGS_SETTLE = 60.0  # seconds for EC2's tag filters to forget what was just deleted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a teardown is about to do; shown before it asks.
+
+    Args:
+        link: The link's name.
+        accounts: Account of each side it touches.
+        resources: Node keys of what will be deleted.
+        connections: Live connections of others that will be cut.
+    """
+
+    link: str
+    accounts: Mapping[str, str]
+    resources: tuple[str, ...]
+    connections: tuple[Connection, ...]
+
+
+def teardown(run: Run, sides: tuple[Side, ...], *, agree: Callable[[Plan], None]) -> dict[str, Any]:
+    """Take away what the states of these sides hold.
+
+    Args:
+        run: The run.
+        sides: The sides asked for; one without a live record is passed over.
+        agree: Asks the user; raises RefusedError when the answer is no.
+
+    Returns:
+        `deleted` and `leftovers`, lists of node or kind and ID.
+
+    Raises:
+        RefusedError: Others are connected and the user did not agree to cut them, or the answer was no.
+    """
+    live = tuple(side for side in sides if (state := run.state(side)) is not None and state.live)
+    if not live:
+        run.note(f"nothing is recorded for the link {run.link.name!r}; there is nothing to take down")
+        return {"deleted": [], "leftovers": []}
+    with seats(run, live) as opened:
+        before = {f"{side}/{n}": r for side, seat in opened.items() for n, r in seat.state.live.items()}
+        agree(_plan(run, opened))
+        nodes, graph = topology.recorded([seat.state for seat in opened.values()])
+        running.walk(run, opened, nodes, graph.reversed(), lifecycle.down, direction="down")
+        still = {f"{side}/{n}" for side, seat in opened.items() for n in seat.state.live}
+        deleted = [
+            {"node": key, "kind": record.kind, "id": record.id}
+            for key, record in before.items()
+            if key not in still and not record.borrowed and record.id
+        ]
+        leftovers = [] if still else _proof(run, opened)
+        return {"deleted": deleted, "leftovers": leftovers}
+
+
+def _plan(run: Run, opened: Mapping[Side, Seat]) -> Plan:
+    return Plan(
+        link=run.link.name,
+        accounts={side.value: seat.identity.account for side, seat in opened.items()},
+        resources=tuple(f"{side}/{n}" for side, s in opened.items() for n, r in s.state.live.items() if not r.borrowed),
+        connections=_others(run, opened),
+    )
+
+
+def _others(run: Run, opened: Mapping[Side, Seat]) -> tuple[Connection, ...]:
+    """Live connections of others; refused here, before anything is touched, unless the user agreed to cut them."""
+    provider, consumer = opened.get(Side.PROVIDER), opened.get(Side.CONSUMER)
+    service = provider.state.live.get(SERVICE.partition("/")[2]) if provider else None
+    if provider is None or service is None or not service.id:
+        return ()
+    own = consumer.state.live.get(ENDPOINT.partition("/")[2]) if consumer else None
+    found = handshake.in_states(handshake.connections(provider.aws, service.id), *handshake.LIVE)
+    others = tuple(connection for connection in found if own is None or connection.endpoint_id != own.id)
+    if others and REJECT_CONNECTIONS not in run.consents:
+        listed = "; ".join(f"{c.endpoint_id} of {c.owner}, {c.state}, since {c.since or 'unknown'}" for c in others)
+        ours = run.state(Side.CONSUMER)
+        endpoint = ours.live.get("endpoint") if ours else None
+        mine = endpoint is not None and any(c.endpoint_id == endpoint.id for c in others)
+        raise RefusedError(
+            f"{len(others)} live connection(s) would be cut",
+            why=listed,
+            hint="plinkctl teardown consumer"
+            if mine and len(others) == 1
+            else "plinkctl teardown --reject-connections",
+            code="live_connections",
+        )
+    return others
+
+
+def _proof(run: Run, opened: Mapping[Side, Seat]) -> list[dict[str, str]]:
+    """Look by tag, in every account, for anything that carries this link's lineage.
+
+    Tag filters lag behind deletions, so what is found is looked for again for a minute before it counts.
+    """
+
+    def look() -> list[dict[str, str]]:
+        return [item for seat in opened.values() for item in sweep(seat)]
+
+    found: list[dict[str, str]] = []
+
+    def look_and_keep() -> list[dict[str, str]]:
+        found[:] = look()
+        return found
+
+    try:
+        poll(
+            look_and_keep,
+            until=lambda left: not left,
+            what=lambda left: f"{len(left)} resource(s) to disappear from the tags",
+            within=run.within(_TAGS_SETTLE),
+            clock=run.clock,
+            tell=lambda what, waited: run.note(f"waiting for {what} ({waited:.0f} s)"),
+        )
+    except TimedOutError:
+        listed = ", ".join(f"{item['side']} {item['kind']} {item['id']}" for item in found)
+        error = PlinkError(
+            f"{len(found)} resource(s) of this link are left",
+            why=listed,
+            hint="look at them in the console; they carry the tag plinkctl:lineage of this link",
+            code="leftovers",
+        )
+        run.report.fail(error)
+    else:
+        accounts = ", ".join(sorted({seat.identity.account for seat in opened.values()}))
+        run.note(f"checked by tag: nothing of {run.link.name!r} is left in {accounts}")
+    return found
+
+
+def sweep(seat: Seat) -> list[dict[str, str]]:
+    """Everything in the seat's account that carries this state's lineage tag."""
+    ctx = seat.desk.ctx("", "", {})
+    services = {"load_balancer", "target_group"} if seat.side is Side.CONSUMER else {"role", "log_group", "function"}
+    kinds = [kind for kind in KINDS.values() if kind.name not in services]
+    with ThreadPoolExecutor(len(kinds)) as pool:
+        found = pool.map(lambda kind: (kind, kind.sweep(ctx)), kinds)
+        return [{"side": seat.side.value, "kind": kind.name, "id": i} for kind, ids in found for i in ids]

@@ -1,0 +1,193 @@
+"""`up`, for one side or both in one walk."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from plinkctl import preflight, topology
+from plinkctl.app import run as running
+from plinkctl.app.run import Run, Seat, seats
+from plinkctl.aws.session import region_of
+from plinkctl.config import check_service_region, principal_arn
+from plinkctl.engine import lifecycle
+from plinkctl.errors import HeldError, RefusedError
+from plinkctl.graph import Graph, Node
+from plinkctl.kinds import KINDS
+from plinkctl.link import Consumer, Link, Provider, Side
+from plinkctl.state import State
+from plinkctl.topology import ENDPOINT, FUNCTION, NLB, SERVICE, Site
+
+_BOTH = (Side.PROVIDER, Side.CONSUMER)
+
+
+def provider_up(run: Run) -> dict[str, Any]:
+    """Make the provider side as it is wanted."""
+    return _up(run, replace(run.link, consumer=None), (Side.PROVIDER,), held_ends=True)[Side.PROVIDER]
+
+
+def consumer_up(run: Run, *, wait: bool) -> dict[str, Any]:
+    """Make the consumer side as it is wanted. With `wait`, wait for the provider to accept."""
+    link = replace(run.link, provider=None)
+    return _up(run, link, (Side.CONSUMER,), held_ends=not wait)[Side.CONSUMER]
+
+
+def both_up(run: Run) -> dict[str, Any]:
+    """Make both sides and accept, in one walk."""
+    link = run.link
+    if link.consumer is not None and link.consumer.service_name is not None:
+        # The service is this link's own; a name in the file is for whoever makes the consumer side alone.
+        link = replace(link, consumer=replace(link.consumer, service_name=None))
+    return {side.value: data for side, data in _up(run, link, _BOTH, held_ends=False).items()}
+
+
+def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> dict[Side, dict[str, Any]]:
+    if link.consumer is not None and link.consumer.service_name is not None:
+        check_service_region(link.consumer.service_name, region_of(link.consumer.access))
+    with seats(run, sides) as opened:
+        nodes = topology.nodes(link, _survey(run, link, opened))
+        orphans = _orphans(nodes, opened)
+        graph = topology.graph(nodes)
+        walked = running.walk(run, opened, nodes, graph, lifecycle.up, direction="up", held_ends=held_ends)
+        if orphans and not walked.failed:
+            order = Graph(dict.fromkeys(orphans, ()))
+            running.walk(run, opened, orphans, order, lifecycle.down, direction="down")
+        return {side: side_data(seat.state) for side, seat in opened.items()}
+
+
+def _survey(run: Run, link: Link, opened: Mapping[Side, Seat]) -> dict[Side, Site]:
+    """What must be known before the first thing is made."""
+    sites: dict[Side, Site] = {}
+    offered: tuple[str, ...] | None = None
+    if link.provider is not None:
+        seat = opened[Side.PROVIDER]
+        zone_ids, offered = _provider_zones(link.provider, seat)
+        sites[Side.PROVIDER] = Site(zone_ids=zone_ids, principals=_principals(link, opened))
+    if link.consumer is not None:
+        seat = opened[Side.CONSUMER]
+        if link.consumer.service_name is not None:
+            offered = _offered(run, link.consumer, link.consumer.service_name, seat)
+        if link.consumer.network.vpc_id is not None and offered is not None:
+            preflight.check_subnet_zones(seat.aws, link.consumer.network, offered)
+        zone_ids = preflight.zones(seat.aws, Side.CONSUMER, link.consumer.network, seat.state, offered)
+        sites[Side.CONSUMER] = Site(zone_ids=zone_ids)
+    return sites
+
+
+def _provider_zones(provider: Provider, seat: Seat) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The zones of subnets to make, and those the service will be offered in."""
+    if provider.load_balancer_arn is not None:
+        return (), preflight.load_balancer_zones(seat.aws, provider.load_balancer_arn)
+    if provider.network.vpc_id is not None:
+        return (), preflight.subnet_zones(seat.aws, provider.network)
+    zone_ids = preflight.zones(seat.aws, Side.PROVIDER, provider.network, seat.state, None)
+    return zone_ids, zone_ids
+
+
+def _offered(run: Run, consumer: Consumer, service_name: str, seat: Seat) -> tuple[str, ...] | None:
+    """The zones in which the service is offered to us; None when the endpoint is there and zones are settled.
+
+    An endpoint outlives the permission it was made with, so a rerun must not fail where AWS hides the service now.
+    """
+    if "endpoint" in seat.state.live:
+        return None
+    details = preflight.service(seat.aws, service_name, private_dns=consumer.private_dns)
+    if details.get("AcceptanceRequired"):
+        run.note("the provider asks before it accepts; until then the endpoint waits")
+    return preflight.offered_zones(seat.aws, details)
+
+
+def _principals(link: Link, opened: Mapping[Side, Seat]) -> tuple[str, ...]:
+    """The allowed principals as ARNs; the consumer's account when both sides are ours and nobody is named.
+
+    Raises:
+        RefusedError: Others are named but not the consumer's account: AWS would say that the service does not exist.
+    """
+    provider = link.provider
+    if provider is None:
+        return ()
+    partition = opened[Side.PROVIDER].identity.partition
+    consumer = opened.get(Side.CONSUMER)
+    if consumer is None:
+        return tuple(sorted({principal_arn(text, partition) for text in provider.allow}))
+    account = consumer.identity.account
+    if not provider.allow:
+        return (principal_arn(account, partition),)
+    principals = {principal_arn(text, partition) for text in provider.allow}
+    if not any(principal == "*" or principal.split(":")[4] == account for principal in principals):
+        raise RefusedError(
+            f"the consumer's account {account} is not among the allowed principals",
+            why=f"allowed are {', '.join(sorted(principals))}",
+            hint=f"add {account} to provider.allow",
+            code="consumer_not_allowed",
+        )
+    return tuple(sorted(principals))
+
+
+def _orphans(nodes: Mapping[str, Node], opened: Mapping[Side, Seat]) -> dict[str, Node]:
+    """Recorded nodes that the configuration does not have any more, and that may simply go.
+
+    Raises:
+        RefusedError: One that others depend on: it would have to be replaced.
+    """
+    found: dict[str, Node] = {}
+    for side, seat in opened.items():
+        for name, record in seat.state.live.items():
+            key = f"{side}/{name}"
+            kind = KINDS.get(record.kind)
+            if key in nodes or (kind is not None and kind.attached):
+                continue
+            if kind is None or not kind.prunable:
+                raise RefusedError(
+                    f"the configuration does not have {key} any more",
+                    why=f"the state records it as {record.id or 'begun'}; up does not delete what a link stands on",
+                    hint=f"plinkctl teardown {side}, then the same command again; or put it back",
+                    code="replacement",
+                )
+            found[key] = Node(key=key, side=side, kind=record.kind, params=record.params)
+    return found
+
+
+def side_data(state: State) -> dict[str, Any]:
+    """The result of one side, as the CLI's contract has it."""
+    records = state.live
+    data: dict[str, Any] = {
+        "name": state.link,
+        "side": state.side.value,
+        "account": state.account,
+        "region": state.region,
+    }
+    if state.side is Side.PROVIDER:
+        service = records.get(SERVICE.partition("/")[2])
+        data |= {
+            "service_id": service.id if service else None,
+            "service_name": service.attrs.get("name") if service else None,
+            "acceptance_required": service.params.get("acceptance_required") if service else None,
+            "allowed_principals": list(service.params.get("principals", ())) if service else [],
+            "availability_zone_ids": list(service.attrs.get("zone_ids", ())) if service else [],
+            "load_balancer": records[NLB.partition("/")[2]].id if NLB.partition("/")[2] in records else None,
+        }
+    else:
+        endpoint = records.get(ENDPOINT.partition("/")[2])
+        function = records.get(FUNCTION.partition("/")[2])
+        data |= {
+            "endpoint_id": endpoint.id if endpoint else None,
+            "endpoint_state": endpoint.attrs.get("state") if endpoint else None,
+            "dns_name": endpoint.attrs.get("dns_name") if endpoint else None,
+            "function_name": function.id if function else None,
+        }
+    data["resources"] = [
+        {"node": f"{state.side}/{name}", "kind": record.kind, "id": record.id}
+        | ({"borrowed": True} if record.borrowed else {})
+        for name, record in records.items()
+    ]
+    return data
+
+
+def held_hint(data: Mapping[str, Any]) -> HeldError:
+    """Who must act, and with which words, when the endpoint waits for acceptance."""
+    return HeldError(
+        f"the endpoint {data['endpoint_id']} waits for the provider to accept it",
+        why="everything else of the consumer side is finished",
+        hint=f"the provider runs: plinkctl accept --endpoint-id {data['endpoint_id']}",
+        code="pending_acceptance",
+    )

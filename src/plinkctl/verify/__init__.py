@@ -1,0 +1,275 @@
+"""Does the link work, and if not, which layer broke first: a list of small checks, from the states to the request.
+
+Each check looks at one thing and says `ok`, `failed`, `warning`, or `unknown` where it is not ours to see. The
+request is the proof; the checks before it say why it could not come.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from plinkctl.aws.faults import Nature
+from plinkctl.aws.session import Clients
+from plinkctl.errors import AwsError
+from plinkctl.kinds.base import gone
+from plinkctl.link import Side
+from plinkctl.state import Record, State
+from plinkctl.verify.symptoms import symptom
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One answer.
+
+    Args:
+        layer: `endpoint`, `service`, `connection`, `function`, `targets` or `request`.
+        name: What was checked, in words.
+        side: Whose side it is on.
+        result: `ok`, `failed`, `warning` or `unknown`.
+        detail: What was seen.
+        fix: The command or the sentence that repairs it, or an empty string.
+    """
+
+    layer: str
+    name: str
+    side: str
+    result: str
+    detail: str
+    fix: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """As the CLI's contract has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Half:
+    """One side as far as it can be seen: its state, and clients where there are credentials for it."""
+
+    state: State
+    aws: Clients | None = None
+
+    def record(self, name: str) -> Record | None:
+        """A live record with an ID."""
+        record = self.state.live.get(name)
+        return record if record is not None and record.id else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What the request brought, as the function told it."""
+
+    url: str
+    status: int
+    body: str
+    duration_ms: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As the CLI's contract has it."""
+        return asdict(self)
+
+
+_P, _C = Side.PROVIDER.value, Side.CONSUMER.value
+_NOT_OURS: Final = "not ours to see: no state of this side here"
+
+
+def states(provider: Half | None, consumer: Half) -> list[Check]:
+    """The checks of everything around the request, in the order of the path."""
+    return [
+        _endpoint(consumer),
+        _service(provider),
+        _connection(provider, consumer),
+        _targets(provider),
+        _function(consumer),
+    ]
+
+
+def request(provider: Half | None, consumer: Half) -> tuple[Check, Proof | None]:
+    """Have the probe function make the request, and read what it says."""
+    name = "the probe function gets the answer"
+    function = consumer.record("function")
+    if function is None or consumer.aws is None:
+        fix = "plinkctl consumer up"
+        return Check(layer="request", name=name, side=_C, result="failed", detail="there is no function", fix=fix), None
+    try:
+        reply = consumer.aws.write("lambda", "invoke", FunctionName=function.id, Payload=b"{}")
+    except AwsError as error:
+        fix = "run plinkctl verify again in a minute" if error.nature in {Nature.NOT_YET, Nature.BUSY} else ""
+        return Check(layer="request", name=name, side=_C, result="failed", detail=str(error.why), fix=fix), None
+    payload = json.loads(reply["Payload"].read() or b"null")
+    if reply.get("FunctionError") or not isinstance(payload, dict):
+        detail, fix = symptom(payload if isinstance(payload, dict) else {})
+        return Check(layer="request", name=name, side=_C, result="failed", detail=detail, fix=fix), None
+    proof = Proof(
+        url=str(payload["url"]),
+        status=int(payload["status"]),
+        body=str(payload["body"]),
+        duration_ms=float(payload["duration_ms"]),
+    )
+    return _judge(name, proof, provider), proof
+
+
+def worth_another_try(check: Check) -> bool:
+    """Whether a failed request may be only early: DNS names, health checks and Lambda lag behind a fresh link."""
+    return check.result == "failed" and check.fix.startswith("run plinkctl verify again")
+
+
+def _judge(name: str, proof: Proof, provider: Half | None) -> Check:
+    """The answer is right when it is the one the listener gives; unknown listeners may say anything below 500."""
+    listener = provider.record("alb-listener") if provider else None
+    wanted: Mapping[str, Any] | None = listener.params.get("response") if listener else None
+    got = f"HTTP {proof.status} {proof.body!r} in {proof.duration_ms:g} ms"
+    if wanted is None:
+        ok, expected = proof.status < 500, "an answer below 500"
+    else:
+        ok = (proof.status, proof.body) == (wanted["status"], wanted["body"])
+        expected = f"HTTP {wanted['status']} {wanted['body']!r}"
+    if ok:
+        return Check(layer="request", name=name, side=_C, result="ok", detail=f"{got} from {proof.url}")
+    detail = f"{got} from {proof.url}; expected {expected}"
+    return Check(layer="request", name=name, side=_C, result="failed", detail=detail, fix="plinkctl provider up")
+
+
+def _endpoint(consumer: Half) -> Check:
+    name = "the endpoint is available"
+    record = consumer.record("endpoint")
+    if record is None:
+        return Check(
+            layer="endpoint", name=name, side=_C, result="failed", detail="no endpoint", fix="plinkctl consumer up"
+        )
+    return _described(
+        consumer,
+        layer="endpoint",
+        name=name,
+        look=lambda aws: str(
+            aws.read("ec2", "describe_vpc_endpoints", VpcEndpointIds=[record.id])["VpcEndpoints"][0]["State"]
+        ),
+        good="available",
+        identifier=record.id,
+        fixes={
+            "pendingacceptance": f"plinkctl accept --endpoint-id {record.id}",
+            "pending": "run plinkctl verify again in a minute",
+            "rejected": "plinkctl teardown consumer, then plinkctl consumer up",
+        },
+        missing="plinkctl consumer up",
+    )
+
+
+def _service(provider: Half | None) -> Check:
+    name = "the endpoint service is available"
+    record = provider.record("service") if provider else None
+    if provider is None or record is None:
+        return Check(layer="service", name=name, side=_P, result="unknown", detail=_NOT_OURS)
+    return _described(
+        provider,
+        layer="service",
+        name=name,
+        look=lambda aws: str(
+            aws.read("ec2", "describe_vpc_endpoint_service_configurations", ServiceIds=[record.id])[
+                "ServiceConfigurations"
+            ][0]["ServiceState"]
+        ),
+        good="available",
+        identifier=record.id,
+        fixes={},
+        missing="plinkctl provider up",
+    )
+
+
+def _connection(provider: Half | None, consumer: Half) -> Check:
+    name = "the provider has accepted the endpoint"
+    service = provider.record("service") if provider else None
+    endpoint = consumer.record("endpoint")
+    if provider is None or service is None or endpoint is None:
+        return Check(layer="connection", name=name, side=_P, result="unknown", detail=_NOT_OURS)
+
+    def look(aws: Clients) -> str:
+        filters = [{"Name": "service-id", "Values": [service.id]}]
+        found = aws.pages("ec2", "describe_vpc_endpoint_connections", "VpcEndpointConnections", Filters=filters)
+        return next((str(c["VpcEndpointState"]) for c in found if c["VpcEndpointId"] == endpoint.id), "not connected")
+
+    fixes = {"pendingacceptance": f"plinkctl accept --endpoint-id {endpoint.id}"}
+    return _described(
+        provider,
+        layer="connection",
+        name=name,
+        look=look,
+        good="available",
+        identifier=endpoint.id,
+        fixes=fixes,
+        missing="plinkctl provider up",
+    )
+
+
+def _targets(provider: Half | None) -> Check:
+    name = "the ALB is a healthy target of the NLB"
+    group = provider.record("target-group") if provider else None
+    if provider is None or group is None:
+        return Check(layer="targets", name=name, side=_P, result="unknown", detail=_NOT_OURS)
+
+    def look(aws: Clients) -> str:
+        found = aws.read("elbv2", "describe_target_health", TargetGroupArn=group.id)["TargetHealthDescriptions"]
+        seen = [t["TargetHealth"] for t in found] or [{"State": "not registered"}]
+        worst = next((h for h in seen if h["State"] != "healthy"), seen[0])
+        return " ".join(str(worst[key]) for key in ("State", "Reason", "Description") if worst.get(key))
+
+    return _described(
+        provider,
+        layer="targets",
+        name=name,
+        look=look,
+        good="healthy",
+        identifier="the ALB",
+        fixes={"initial": "run plinkctl verify again in a minute"},
+        missing="plinkctl provider up",
+    )
+
+
+def _function(consumer: Half) -> Check:
+    name = "the probe function is active"
+    record = consumer.record("function")
+    if record is None:
+        return Check(
+            layer="function", name=name, side=_C, result="failed", detail="no function", fix="plinkctl consumer up"
+        )
+    return _described(
+        consumer,
+        layer="function",
+        name=name,
+        look=lambda aws: str(
+            aws.read("lambda", "get_function", FunctionName=record.id)["Configuration"].get("State", "Active")
+        ),
+        good="active",
+        identifier=record.id,
+        fixes={"pending": "run plinkctl verify again in a minute"},
+        missing="plinkctl consumer up",
+    )
+
+
+def _described(
+    half: Half,
+    *,
+    layer: str,
+    name: str,
+    look: Callable[[Clients], str],
+    good: str,
+    identifier: str,
+    fixes: Mapping[str, str],
+    missing: str,
+) -> Check:
+    """Read one state and hold it against the good one, without case."""
+    side = half.state.side.value
+    if half.aws is None:
+        detail = "no credentials for this side"
+        return Check(layer=layer, name=name, side=side, result="unknown", detail=detail)
+    try:
+        seen = look(half.aws)
+    except AwsError as error:
+        if gone(error):
+            detail = f"{identifier} does not exist"
+            return Check(layer=layer, name=name, side=side, result="failed", detail=detail, fix=missing)
+        return Check(layer=layer, name=name, side=side, result="unknown", detail=str(error.why))
+    result = "ok" if seen.lower() == good else "failed"
+    fix = "" if result == "ok" else fixes.get(seen.lower().partition(" ")[0], missing)
+    return Check(layer=layer, name=name, side=side, result=result, detail=f"{identifier} is {seen}", fix=fix)
