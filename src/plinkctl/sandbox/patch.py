@@ -35,6 +35,8 @@ PARTS: Final = (
     "plinkctl.sandbox.balancers",
     "plinkctl.sandbox.listeners",
     "plinkctl.sandbox.targets",
+    "plinkctl.sandbox.roles",
+    "plinkctl.sandbox.functions",
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -255,6 +255,12 @@ def release(eni: Any, *, after: float, detach: float | None = None) -> None:
     settle()
 
 
+def strand(eni: Any, *, after: float) -> None:
+    """Let an interface be `available` after so many seconds, and stay so until somebody deletes it."""
+    eni.sandbox = replace(eni.sandbox, until=None, detached=now() + after)
+    settle()
+
+
 @settler
 def _drop_interfaces(moment_now: float) -> None:
     for eni in list(_interfaces(None)):

@@ -1,0 +1,277 @@
+"""Functions, all but their running: roles checked, Pending before Active, interfaces in the VPC that outlive them.
+
+A function is moto's LambdaFunction with the `Function` of this module as its attribute `sandbox`. Functions with the
+same subnet and the same groups share one interface, as on AWS. Running them is the affair of `invoke`.
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from moto.awslambda import models
+from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError
+from moto.awslambda.models import LambdaBackend, LambdaStorage
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import ec2_backends
+
+from plinkctl.sandbox import world
+from plinkctl.sandbox.clock import Timeline
+from plinkctl.sandbox.patch import override
+from plinkctl.sandbox.roles import INTERFACE_RIGHTS, allows, assumable, find_role
+from plinkctl.sandbox.world import Owner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Why a function is in its state, as AWS says it: state -> (code, sentence).
+REASONS: Final = {
+    "Pending": ("Creating", "The function is being created."),
+    "Failed": ("SubnetOutOfIPAddresses", "The subnet has no free IP addresses."),
+}
+
+
+class ConflictError(LambdaClientError):
+    """ResourceConflictException: the function is busy with something else."""
+
+    code = 409
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("ResourceConflictException", f"The operation cannot be performed at this time. {reason}")
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Function:
+    """What the sandbox knows of a function. Plain values only: moto copies functions deeply.
+
+    Attributes:
+        life: Pending, then Active or Failed.
+        update: InProgress, then Successful; of the last change.
+        account, region: where it lives.
+        places: what names its interfaces, one for each subnet; see `_place`.
+    """
+
+    life: Timeline
+    update: Timeline
+    account: str
+    region: str
+    places: list[str]
+
+
+def _functions() -> list[Any]:
+    return [
+        group["latest"]
+        for regions in list(models.lambda_backends.values())
+        for backend in list(regions.values())
+        for group in list(backend._lambdas._functions.values())
+    ]
+
+
+@world.settler
+def _settle(moment: float) -> None:
+    for function in _functions():
+        function.state = function.sandbox.life.at(moment)
+
+
+def interfaces_of(function: Any) -> list[Any]:
+    """The interfaces a function (moto's) can send from, one for each of its subnets; empty when it is in no VPC."""
+    return [eni for place in function.sandbox.places for eni in world.owned_by(place)]
+
+
+def state_of(function: Any) -> str:
+    """Pending, Active or Failed, at this moment."""
+    return str(function.sandbox.life.at(world.now()))
+
+
+def refuse_unless_ready(function: Any) -> None:
+    """Refuse to work on a function that is being made or changed. Raises ConflictError (409)."""
+    if (state := state_of(function)) == "Pending":
+        raise ConflictError(f"The function is currently in the following state: {state}")
+    if function.sandbox.update.at(world.now()) == "InProgress":
+        raise ConflictError(f"An update is in progress for resource: {function.function_arn}")
+
+
+def _place(subnet_id: str, groups: Sequence[str]) -> str:
+    """The name of the interface all functions with this subnet and these groups share."""
+    return "+".join([subnet_id, *sorted(groups)])
+
+
+def _check_role(account: str, arn: str, *, in_vpc: bool) -> None:
+    """Refuse a role Lambda cannot use, in Lambda's words. Raises InvalidParameterValueException."""
+    role = find_role(account, arn)
+    if not assumable(role):
+        raise InvalidParameterValueException("The role defined for the function cannot be assumed by Lambda.")
+    for action in INTERFACE_RIGHTS if in_vpc else ():
+        if not allows(role, action):
+            name = action.removeprefix("ec2:")
+            raise InvalidParameterValueException(
+                f"The provided execution role does not have permissions to call {name} on EC2"
+            )
+
+
+def _subnets(ec2: Any, vpc: dict[str, Any]) -> list[Any]:
+    """The subnets of a VpcConfig, with its groups in the same VPC. Raises InvalidParameterValueException."""
+    subnet_ids, group_ids = vpc.get("SubnetIds") or [], vpc.get("SecurityGroupIds") or []
+    if bool(subnet_ids) != bool(group_ids):
+        raise InvalidParameterValueException("SecurityGroupIds and SubnetIds must coexist or be both empty list.")
+    subnets = []
+    for subnet_id in subnet_ids:
+        try:
+            subnets.append(ec2.get_subnet(subnet_id))
+        except EC2ClientError as error:
+            raise InvalidParameterValueException(_quoted("DescribeSubnets", error.code, error.message)) from error
+    if len({subnet.vpc_id for subnet in subnets}) > 1:
+        raise InvalidParameterValueException("All subnets must be in the same VPC.")
+    for group_id in group_ids:
+        group = ec2.get_security_group_from_id(group_id)
+        if group is None:
+            missing = f"The security group '{group_id}' does not exist"
+            raise InvalidParameterValueException(_quoted("DescribeSecurityGroups", "InvalidGroup.NotFound", missing))
+        if group.vpc_id != subnets[0].vpc_id:
+            raise InvalidParameterValueException("All security groups must be in the VPC of the subnets.")
+    return subnets
+
+
+def _quoted(action: str, code: str, message: str) -> str:
+    return f"Error occurred while {action}. EC2 Error Code: {code}. EC2 Error Message: {message}"
+
+
+def _plug(function: Any, subnets: list[Any]) -> None:
+    """Give a function its interfaces, and take away those nobody uses any more. Raises EC2ClientError."""
+    groups = (function._vpc_config or {}).get("SecurityGroupIds") or []
+    before = function.sandbox.places
+    function.sandbox.places = []
+    for subnet in subnets:
+        place = _place(subnet.id, groups)
+        held = [eni for eni in world.owned_by(place) if eni.attachment_id]
+        for eni in held:
+            eni.sandbox = Owner("lambda", place)
+        if not held:
+            description = f"AWS Lambda VPC ENI-{function.function_name}-{uuid.uuid4()}"
+            world.make_interface(subnet, groups, Owner("lambda", place), description=description)
+        function.sandbox.places.append(place)
+    _release(function, [place for place in before if place not in function.sandbox.places])
+
+
+def _release(function: Any, places: list[str]) -> None:
+    """Let the interfaces of these places linger and go, unless another function is there.
+
+    Lambda takes them away with the function's role. Without the role they are detached, and stay until somebody
+    deletes them.
+    """
+    others = [other for other in _functions() if other is not function]
+    used = {place for other in others for place in other.sandbox.places}
+    linger = world.current().profile.function_interface
+    for place in places:
+        for eni in world.owned_by(place) if place not in used else ():
+            if find_role(function.account_id, function.role):
+                world.release(eni, after=linger, detach=linger / 2)
+            else:
+                world.strand(eni, after=linger / 2)
+
+
+@override(LambdaBackend, "create_function")
+def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
+    """CreateFunction."""
+    ec2 = ec2_backends[self.account_id][self.region_name]
+    vpc = spec.get("VpcConfig") or {}
+    subnets = _subnets(ec2, vpc)
+    _check_role(self.account_id, spec["Role"], in_vpc=bool(subnets))
+    function = original(self, {**spec, "Publish": False})
+    if function.package_type == "Zip" and not zipfile.is_zipfile(io.BytesIO(function.code_bytes)):
+        self._lambdas.del_function(function.function_name)
+        raise InvalidParameterValueException(
+            "Could not unzip uploaded file. Please check your file, then try to upload again."
+        )
+    _log_to(function, spec)
+    moment, delay = world.now(), world.current().profile.function
+    function.sandbox = Function(
+        life=Timeline(moment, ("Pending", 0), ("Active", delay)),
+        update=Timeline(moment, ("Successful", 0)),
+        account=self.account_id,
+        region=self.region_name,
+        places=[],
+    )
+    try:
+        _plug(function, subnets)
+    except EC2ClientError:
+        function.sandbox.life.turn(moment, ("Pending", 0), ("Failed", delay))
+    return self.publish_version(function.function_name) if spec.get("Publish") else function
+
+
+def _log_to(function: Any, spec: dict[str, Any]) -> None:
+    if group := (spec.get("LoggingConfig") or {}).get("LogGroup"):
+        function.logs_group_name = group
+
+
+@override(models.LambdaFunction, "vpc_config")
+def _vpc_config(_original: Any, self: Any) -> dict[str, Any] | None:
+    """The VpcConfig with the VPC the subnets are really in."""
+    config = self._vpc_config or {}
+    if not config.get("SubnetIds"):
+        return None
+    subnet = ec2_backends[self.account_id][self.region].get_subnet(config["SubnetIds"][0])
+    return {**config, "VpcId": subnet.vpc_id, "Ipv6AllowedForDualStack": False}
+
+
+@override(models.LambdaFunction, "get_configuration")
+def _configuration(original: Any, self: Any, on_create: bool = False) -> dict[str, Any]:
+    """FunctionConfiguration, with the state of this moment."""
+    config = dict(original(self, on_create))
+    config["State"] = state = state_of(self)
+    if state in REASONS:
+        config["StateReasonCode"], config["StateReason"] = REASONS[state]
+    config["LastUpdateStatus"] = self.sandbox.update.at(world.now())
+    config["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
+    return config
+
+
+@override(LambdaBackend, "update_function_configuration")
+def _update_configuration(original: Any, self: Any, function_name: str, qualifier: str, body: dict[str, Any]) -> Any:
+    """UpdateFunctionConfiguration: one change at a time; another VpcConfig takes other interfaces."""
+    function = self.get_function(function_name, qualifier)
+    refuse_unless_ready(function)
+    ec2 = ec2_backends[self.account_id][self.region_name]
+    subnets = _subnets(ec2, body.get("VpcConfig", function._vpc_config) or {})
+    if "Role" in body or "VpcConfig" in body:
+        _check_role(self.account_id, body.get("Role", function.role), in_vpc=bool(subnets))
+    original(self, function_name, qualifier, body)
+    _log_to(function, body)
+    _plug(function, subnets)
+    _changing(function)
+    return function.get_configuration()
+
+
+@override(LambdaBackend, "update_function_code")
+def _update_code(original: Any, self: Any, function_name: str, qualifier: str, body: dict[str, Any]) -> Any:
+    """UpdateFunctionCode: one change at a time."""
+    function = self.get_function(function_name, qualifier)
+    refuse_unless_ready(function)
+    original(self, function_name, qualifier, body)
+    if not body.get("DryRun"):
+        _changing(function)
+    return function.get_configuration()
+
+
+def _changing(function: Any) -> None:
+    delay = world.current().profile.function
+    function.sandbox.update.turn(world.now(), ("InProgress", 0), ("Successful", delay))
+
+
+@override(LambdaBackend, "delete_function")
+def _delete(original: Any, self: Any, function_name: str, qualifier: str | None = None) -> None:
+    """DeleteFunction: not in the middle of something; its interfaces stay a while."""
+    function = self.get_function(function_name, qualifier)
+    refuse_unless_ready(function)
+    original(self, function_name, qualifier)
+    if qualifier is None:
+        _release(function, function.sandbox.places)
+
+
+@override(LambdaStorage, "all")
+def _all(_original: Any, self: Any) -> list[Any]:
+    """Every version; without moto's deep copies, which would copy the logs and all else a function refers to."""
+    return [one for group in self._functions.values() for one in (group["latest"], *group["versions"])]

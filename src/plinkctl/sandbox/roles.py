@@ -1,0 +1,191 @@
+"""Roles and log groups, as far as functions need them: when a role can be used, and what it may do.
+
+IAM is told of a change at once and believes it a little later; so a new role, and rights given a moment ago, are not
+yet seen by Lambda. Nothing else of IAM is enforced in the sandbox.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from moto.core.responses import ActionResult
+from moto.iam.models import AWSManagedPolicy, IAMBackend, Role, iam_backends
+from moto.iam.responses import IamResponse
+from moto.logs.exceptions import ResourceNotFoundException
+from moto.logs.models import LogsBackend
+
+from plinkctl.sandbox import world
+from plinkctl.sandbox.patch import override
+
+#: What Lambda needs of a function's role to put the function into a VPC, in the order it complains.
+INTERFACE_RIGHTS: Final = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DeleteNetworkInterface",
+)
+_LOG_RIGHTS: Final = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
+
+#: AWS's own policies that can be attached; moto has all of them or none, and all are too many.
+_MANAGED: Final = {
+    "AWSLambdaBasicExecutionRole": _LOG_RIGHTS,
+    "AWSLambdaVPCAccessExecutionRole": (
+        *_LOG_RIGHTS,
+        *INTERFACE_RIGHTS,
+        "ec2:DescribeSubnets",
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:UnassignPrivateIpAddresses",
+    ),
+}
+
+
+@override(IAMBackend, "_init_aws_policies")
+def _managed_policies(_original: Any, self: Any) -> list[Any]:
+    """The two policies of AWS a function's role is usually given."""
+    return [
+        AWSManagedPolicy.from_data(
+            name,
+            self.account_id,
+            self.region_name,
+            {
+                "Path": "/service-role/",
+                "DefaultVersionId": "v1",
+                "Document": {
+                    "Version": "2012-10-17",
+                    "Statement": [{"Effect": "Allow", "Action": list(rights), "Resource": "*"}],
+                },
+                "CreateDate": "2015-04-09T15:03:43+00:00",
+                "UpdateDate": "2015-04-09T15:03:43+00:00",
+            },
+        )
+        for name, rights in _MANAGED.items()
+    ]
+
+
+@override(IAMBackend, "create_role")
+def _create_role(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+    """CreateRole: its age counts by the clock of the sandbox."""
+    role = original(self, *args, **kwargs)
+    role.sandbox_since, role.sandbox_rights_since = world.now(), {}
+    return role
+
+
+@override(Role, "put_policy")
+def _put_policy(original: Any, self: Any, policy_name: str, policy_json: str) -> None:
+    """PutRolePolicy: the same document again changes nothing, not even its age."""
+    if self.policies.get(policy_name) != policy_json:
+        self.sandbox_rights_since[policy_name] = world.now()
+    original(self, policy_name, policy_json)
+
+
+@override(IAMBackend, "attach_role_policy")
+def _attach_policy(original: Any, self: Any, policy_arn: str, role_name: str) -> None:
+    """AttachRolePolicy: attaching twice is no error."""
+    role = self.get_role(role_name)
+    if policy_arn in role.managed_policies:
+        return
+    original(self, policy_arn, role_name)
+    role.sandbox_rights_since[policy_arn] = world.now()
+
+
+@override(IamResponse, "list_roles")
+def _list_roles(original: Any, self: Any) -> ActionResult:
+    """ListRoles: without their tags, which AWS gives only one role at a time."""
+    result = dict(original(self).result)
+    result["Roles"] = [copy.copy(role) for role in result["Roles"]]
+    for role in result["Roles"]:
+        role.tags, role.permissions_boundary_arn = [], None
+    return ActionResult(result)
+
+
+def find_role(account: str, arn: str) -> Any:
+    """The role of that ARN in that account, moto's object; None if there is none."""
+    roles = iam_backends[account]["aws"].get_roles()
+    return next((role for role in roles if role.arn == arn), None)
+
+
+def assumable(role: Any) -> bool:
+    """Whether Lambda can assume the role: it trusts Lambda, and it is old enough for that to be known."""
+    if role is None or world.now() < role.sandbox_since + world.current().profile.role:
+        return False
+    for statement in _statements(role.assume_role_policy_document):
+        services = _listed(statement.get("Principal", {}).get("Service"))
+        if statement["Effect"] == "Allow" and "lambda.amazonaws.com" in services:
+            return any(fnmatchcase("sts:AssumeRole", one) for one in _listed(statement["Action"]))
+    return False
+
+
+def allows(role: Any, action: str) -> bool:
+    """Whether the role's policies, inline and attached, allow an action on at least some resource.
+
+    Resources and conditions are not looked at; a denial anywhere outweighs.
+    """
+    settled = world.now() - world.current().profile.role
+    documents = [
+        document
+        for name, document in [
+            *role.policies.items(),
+            *[(policy.arn, _document(policy)) for policy in role.managed_policies.values()],
+        ]
+        if role.sandbox_rights_since.get(name, 0.0) <= settled
+    ]
+    effects = {
+        statement["Effect"]
+        for document in documents
+        for statement in _statements(document)
+        if any(fnmatchcase(action.lower(), one.lower()) for one in _listed(statement.get("Action")))
+    }
+    return effects == {"Allow"}
+
+
+def _document(policy: Any) -> Any:
+    return next(one.document for one in policy.versions if one.version_id == policy.default_version_id)
+
+
+def _statements(document: Any) -> list[dict[str, Any]]:
+    read = json.loads(document) if isinstance(document, str) else document
+    return _listed(read["Statement"])
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+# ------------------------------------------------------------------------------------------ log groups
+
+
+def _log_group(backend: Any, arn: str) -> Any:
+    """The log group of an ARN, with or without the `:*` at its end. Raises ResourceNotFoundException."""
+    wanted = arn.removesuffix(":*")
+    for group in backend.groups.values():
+        if group.arn.removesuffix(":*") == wanted:
+            return group
+    raise ResourceNotFoundException("The specified resource does not exist.")
+
+
+@override(LogsBackend, "delete_log_group")
+def _delete_log_group(original: Any, self: Any, log_group_name: str) -> None:
+    """DeleteLogGroup, its tags with it; moto would give them to the next group of that name."""
+    if group := self.groups.get(log_group_name):
+        self.tagger.delete_all_tags_for_resource(group.arn)
+    original(self, log_group_name)
+
+
+@override(LogsBackend, "list_tags_for_resource")
+def _list_log_tags(original: Any, self: Any, resource_arn: str) -> Any:
+    """ListTagsForResource: of what exists."""
+    return original(self, _log_group(self, resource_arn).arn)
+
+
+@override(LogsBackend, "tag_resource")
+def _tag_log_group(original: Any, self: Any, arn: str, tags: dict[str, str]) -> None:
+    """TagResource: of what exists."""
+    original(self, _log_group(self, arn).arn, tags)
+
+
+@override(LogsBackend, "untag_resource")
+def _untag_log_group(original: Any, self: Any, arn: str, tag_keys: list[str]) -> None:
+    """UntagResource: of what exists."""
+    original(self, _log_group(self, arn).arn, tag_keys)
