@@ -1,5 +1,6 @@
 """`verify`: the request through the link, and the states around it."""
 
+from contextlib import suppress
 from typing import Any
 
 from plinkctl import verify
@@ -44,7 +45,7 @@ def prove(run: Run) -> dict[str, Any]:
         last[:] = [(checks, answer)]
         return checks
 
-    try:
+    with suppress(TimedOutError):  # what was seen last is told below
         poll(
             look,
             until=lambda checks: not any(map(verify.worth_another_try, checks)),
@@ -53,8 +54,6 @@ def prove(run: Run) -> dict[str, Any]:
             clock=run.clock,
             tell=lambda what, waited: run.note(f"not yet: {what} ({waited:.0f} s)"),
         )
-    except TimedOutError:
-        pass  # what was seen last is told below
     checks, answer = last[0]
     for check in checks:
         run.tell(

@@ -1,0 +1,1 @@
+"""The skin: one command or group per file. The only place that knows click."""

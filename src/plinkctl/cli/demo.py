@@ -1,0 +1,148 @@
+"""`plinkctl demo`: the whole link in a sandbox of its own, from nothing to the proof to nothing.
+
+It does what two people in two terminals would do, by the same use cases. Interrupted, it leaves its sandbox and states
+where they are for a while, so that the same command goes on; a demo whose sandbox has ended starts from nothing.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from plinkctl.cli.boundary import leave, signals
+from plinkctl.cli.options import output_options, together
+from plinkctl.cli.sandbox import home, needs_extra
+from plinkctl.errors import PlinkError
+from plinkctl.events import Event
+from plinkctl.link import Access, Consumer, Link, Provider, Side
+from plinkctl.report import Report
+from plinkctl.state import Phase
+
+if TYPE_CHECKING:
+    from plinkctl.app.run import Run
+    from plinkctl.aws.patience import Stop
+    from plinkctl.sandbox.daemon import Running
+
+_IDLE: Final = 900.0  # an interrupted demo may be resumed for so long
+_NAME: Final = "demo"
+_BOTH: Final = (Side.PROVIDER, Side.CONSUMER)
+
+
+@click.command()
+@together(output_options)
+@click.pass_context
+def demo(ctx: click.Context, /, **_: Any) -> None:
+    """See the whole thing work, without an AWS account.
+
+    Starts a throw-away sandbox with two accounts, makes the provider and the consumer side, accepts the connection, has
+    a function fetch a page through the link, takes everything away and leaves nothing. Interrupted, the same command
+    goes on.
+
+    \b
+    plinkctl demo
+    plinkctl demo -o json | jq .data.request
+    """
+    from plinkctl.aws.patience import Stop  # noqa: PLC0415
+
+    stop = Stop()
+
+    def whole(observer: Callable[[Event], None], report: Report) -> Mapping[str, Any]:
+        needs_extra()
+        return _demo(observer, report, stop)
+
+    with signals(stop):
+        leave(ctx, "demo", whole, stop=stop)
+
+
+def _demo(observer: Callable[[Event], None], report: Report, stop: "Stop") -> Mapping[str, Any]:
+    from plinkctl.sandbox import daemon  # noqa: PLC0415
+
+    folder = home(_NAME)
+    if daemon.find(folder / "sandbox") is None:
+        shutil.rmtree(folder, ignore_errors=True)  # states of a sandbox that is no more
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    running = daemon.start(folder / "sandbox", "brisk", idle_seconds=_IDLE)
+    _point_at(running)
+    data = _walk_through(_runs(observer, report, stop, folder))
+    daemon.stop(folder / "sandbox")
+    shutil.rmtree(folder, ignore_errors=True)
+    return data
+
+
+def _point_at(running: "Running") -> None:
+    """Make this process a client of the sandbox and of nothing else, whatever the user's shell says."""
+    from plinkctl.sandbox import daemon  # noqa: PLC0415
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(daemon.environment(running))
+
+
+def _runs(
+    observer: Callable[[Event], None], report: Report, stop: "Stop", folder: Path
+) -> "Callable[[str, Link], Run]":
+    """Makes the run of each step; all tell one observer, errors are gathered in one report."""
+    from plinkctl.app.run import Run  # noqa: PLC0415
+    from plinkctl.aws.patience import SystemClock  # noqa: PLC0415
+
+    def make(command: str, link: Link) -> "Run":
+        return Run(
+            command=command,
+            link=link,
+            folder=folder / "state",
+            observer=observer,
+            stop=stop,
+            clock=SystemClock(stop),
+            grace=1.0,  # the sandbox shows at once what it made
+            report=report,
+        )
+
+    return make
+
+
+def _walk_through(run: "Callable[[str, Link], Run]") -> dict[str, Any]:
+    """The steps of the two parties, in their order."""
+    from plinkctl.app import connections, proof, teardown, up  # noqa: PLC0415
+
+    link = _link(None)
+    here = run("demo", link)
+    states = [state for side in _BOTH if (state := here.state(side)) is not None]
+    leaving = any(record.phase is Phase.DELETING for state in states for record in state.live.values())
+    data: dict[str, Any] = {}
+    if not leaving:
+        offered = _must(here, up.provider_up(run("provider up", link)))
+        link = _link(offered["service_name"])
+        asked = up.consumer_up(run("consumer up", link), wait=False)
+        here.report.held.clear()  # the next step is the answer
+        accepted = _must(
+            here, connections.accept(run("accept", link), endpoint_ids=[asked["endpoint_id"]], accounts=(), wait=True)
+        )
+        stands = _must(here, up.consumer_up(run("consumer up", link), wait=True))
+        proven = _must(here, proof.prove(run("verify", link)))
+        data = {
+            "service_name": offered["service_name"],
+            "endpoint_id": stands["endpoint_id"],
+            "dns_name": stands["dns_name"],
+            "accepted": accepted["accepted"],
+            "ok": proven["ok"],
+            "request": proven["request"],
+            "checks": proven["checks"],
+        }
+    gone = _must(here, teardown.teardown(run("teardown", link), _BOTH, agree=lambda _: None))
+    return data | {"deleted": gone["deleted"], "leftovers": gone["leftovers"]}
+
+
+def _must(run: "Run", data: dict[str, Any]) -> dict[str, Any]:
+    """Go on only if the step had no error."""
+    if run.report.errors:
+        raise PlinkError("the demo ends here", hint="plinkctl demo goes on from where it stopped")
+    return data
+
+
+def _link(service_name: str | None) -> Link:
+    provider = Provider(access=Access(profile="provider"), allow=("222222222222",))
+    consumer = Consumer(access=Access(profile="consumer"), service_name=service_name)
+    return Link(name=_NAME, provider=provider, consumer=consumer)

@@ -1,0 +1,179 @@
+"""The commands about the whole link: up, accept, reject, verify, status, teardown."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from plinkctl.cli import finish
+from plinkctl.cli.boundary import ask, execute
+from plinkctl.cli.options import (
+    access_options,
+    link_options,
+    option,
+    output_options,
+    sides_options,
+    together,
+)
+from plinkctl.link import Side
+
+if TYPE_CHECKING:
+    from plinkctl.app.run import Run
+    from plinkctl.app.teardown import Plan
+
+_BOTH = (Side.PROVIDER, Side.CONSUMER)
+
+
+@click.command()
+@together(link_options, sides_options, access_options, output_options)
+@click.pass_context
+def up(ctx: click.Context, /, **_: Any) -> None:
+    """Make both sides, accept, and verify, in one walk.
+
+    \b
+    plinkctl up --provider-profile prov --consumer-profile cons --region eu-west-1
+    plinkctl up -f configs/two-accounts.yaml
+    """
+
+    def work(run: "Run") -> dict[str, Any]:
+        from plinkctl.app.proof import prove  # noqa: PLC0415
+        from plinkctl.app.up import both_up  # noqa: PLC0415
+
+        data: dict[str, Any] = both_up(run)
+        if not run.report.errors and not run.report.held:
+            data["verify"] = prove(run)
+        return data
+
+    execute(ctx, "up", work, sides=_BOTH, complete=True, after=finish.after_up)
+
+
+@click.command()
+@together(
+    option(
+        "--endpoint-id",
+        "endpoint_ids",
+        multiple=True,
+        metavar="ID",
+        help="An endpoint to accept, whoever owns it; repeatable.",
+    ),
+    option(
+        "--account",
+        "accounts",
+        multiple=True,
+        metavar="ID",
+        help="Accept the waiting endpoints of this account; repeatable.",
+    ),
+    option("--wait", is_flag=True, help="Wait for a connection to accept, and until it is available."),
+    link_options,
+    access_options,
+    output_options,
+)
+@click.pass_context
+def accept(
+    ctx: click.Context, /, *, endpoint_ids: tuple[str, ...], accounts: tuple[str, ...], wait: bool, **_: Any
+) -> None:
+    """Accept waiting connections of the link's service.
+
+    Those named, or else those whose owner is an allowed principal. Strangers are shown and left alone (exit 8).
+
+    \b
+    plinkctl accept
+    plinkctl accept --endpoint-id vpce-0123456789abcdef0 --wait
+    """
+    from plinkctl.app import connections  # noqa: PLC0415
+
+    execute(
+        ctx,
+        "accept",
+        lambda run: connections.accept(run, endpoint_ids=endpoint_ids, accounts=accounts, wait=wait),
+        sides=(Side.PROVIDER,),
+    )
+
+
+@click.command()
+@together(
+    option(
+        "--endpoint-id",
+        "endpoint_ids",
+        multiple=True,
+        required=True,
+        metavar="ID",
+        help="An endpoint to reject; repeatable.",
+    ),
+    link_options,
+    access_options,
+    output_options,
+)
+@click.pass_context
+def reject(ctx: click.Context, /, *, endpoint_ids: tuple[str, ...], **_: Any) -> None:
+    """Reject connections, waiting or live.
+
+    \b
+    plinkctl reject --endpoint-id vpce-0123456789abcdef0
+    """
+    from plinkctl.app import connections  # noqa: PLC0415
+
+    execute(ctx, "reject", lambda run: connections.reject(run, endpoint_ids=endpoint_ids), sides=(Side.PROVIDER,))
+
+
+@click.command()
+@together(link_options, sides_options, access_options, output_options)
+@click.pass_context
+def verify(ctx: click.Context, /, **_: Any) -> None:
+    """Have the probe function make the request through the link.
+
+    Exit 3 when the answer does not come; the first broken layer is named.
+
+    \b
+    plinkctl verify
+    plinkctl verify -o json --query data.request.body
+    """
+    from plinkctl.app.proof import prove  # noqa: PLC0415
+
+    execute(ctx, "verify", prove, sides=_BOTH)
+
+
+@click.command()
+@together(link_options, sides_options, access_options, output_options)
+@click.pass_context
+def status(ctx: click.Context, /, **_: Any) -> None:
+    """Show both sides as far as known, and the connections. Changes nothing.
+
+    \b
+    plinkctl status
+    """
+    from plinkctl.app.look import status as look  # noqa: PLC0415
+
+    execute(ctx, "status", look, sides=_BOTH)
+
+
+@click.command()
+@click.argument("side", type=click.Choice([side.value for side in Side]), required=False)
+@together(
+    option("--reject-connections", is_flag=True, help="Cut live connections of others."),
+    link_options,
+    sides_options,
+    access_options,
+    output_options,
+)
+@click.pass_context
+def teardown(ctx: click.Context, /, *, side: str | None, **params: Any) -> None:
+    """Take away what this link's states hold, consumer first, to the proof that nothing is left.
+
+    \b
+    plinkctl teardown
+    plinkctl teardown provider --reject-connections --confirm NAME
+    """
+    sides = (Side(side),) if side else _BOTH
+
+    def agree(plan: "Plan") -> None:
+        places = " and ".join(f"{name} account {account}" for name, account in plan.accounts.items())
+        cut = f", cutting {len(plan.connections)} live connection(s) of others" if plan.connections else ""
+        question = f"{len(plan.resources)} resources of the link {plan.link} in {places} will be deleted{cut}"
+        ask(params, link=plan.link, question=question, severe=bool(plan.connections))
+
+    def work(run: "Run") -> dict[str, Any]:
+        from plinkctl.app.teardown import teardown as take_down  # noqa: PLC0415
+
+        return take_down(run, sides, agree=agree)
+
+    execute(ctx, f"teardown {side}" if side else "teardown", work, sides=sides)

@@ -1,0 +1,233 @@
+"""The options commands share, and how they become overrides of the configuration.
+
+Every option can also come from `PLINKCTL_<OPTION>`; a flag wins over the variable, that over the file.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from plinkctl.config import Given
+from plinkctl.link import Side
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+
+
+class Duration(click.ParamType[float]):
+    """`90s`, `10m`, `1h`, or a bare number of seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        if isinstance(value, int | float):
+            return float(value)
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value).strip())
+        if not found or float(found[1]) == 0:
+            self.fail(f"{value!r} is no duration; write 90s, 10m or 1h", param, ctx)
+        return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+class TagType(click.ParamType[tuple[str, str]]):
+    """`KEY=VALUE`."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Key and value."""
+        if isinstance(value, tuple):
+            return value
+        key, equals, rest = str(value).partition("=")
+        if not equals or not key:
+            self.fail(f"{value!r} is no tag; write KEY=VALUE", param, ctx)
+        return key, rest
+
+
+def option(*names: str, **settings: Any) -> Decorator[Any]:
+    """A click option that can come from the environment as PLINKCTL_<OPTION>."""
+    long = next(name for name in names if name.startswith("--")).partition("/")[0]
+    settings.setdefault("envvar", f"PLINKCTL_{long[2:].replace('-', '_').upper()}")
+    return click.option(*names, **settings)
+
+
+def together(*decorators: Decorator[Any]) -> Decorator[Any]:
+    """Several options as one decorator, shown in the order given."""
+
+    def apply(command: Any) -> Any:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return apply
+
+
+output_options: Final = together(
+    option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json", "yaml", "text"]),
+        default="table",
+        help="Form of the result on stdout.",
+        show_default=True,
+    ),
+    option("--query", metavar="EXPR", help="JMESPath over the json, yaml or text result."),
+    option(
+        "--progress",
+        type=click.Choice(["auto", "live", "plain", "json", "none"]),
+        default="auto",
+        help="Progress on stderr.",
+        show_default=True,
+    ),
+    option("-v", "--verbose", is_flag=True, help="Show every AWS call."),
+    option("--debug", is_flag=True, help="Show the traceback of a bug on stderr as well."),
+    option("--no-color", is_flag=True, help="No colour; NO_COLOR does the same."),
+)
+
+consent_options: Final = together(
+    option("-y", "--yes", is_flag=True, help="Answer questions with yes."),
+    option("--confirm", metavar="NAME", help="The link's name, in place of typing it."),
+    option("--no-input", is_flag=True, help="Never ask; a question is a refusal."),
+)
+
+link_options: Final = together(
+    option("--name", metavar="NAME", help="The link's name.  [default: default]"),
+    option("-f", "--config", metavar="FILE", help="A link file (configs/*.yaml)."),
+    option("--state", metavar="FOLDER", help="Where states are kept.  [default: .plinkctl]"),
+    option("--timeout", type=Duration(), metavar="DURATION", help="How long the command may wait in all: 90s, 10m."),
+    consent_options,
+)
+
+access_options: Final = together(
+    option("--profile", metavar="PROFILE", help="AWS profile."),
+    option("--region", metavar="REGION", help="AWS region."),
+    option("--endpoint-url", metavar="URL", help="Another AWS endpoint."),
+)
+
+sides_options: Final = together(
+    option("--provider-profile", metavar="PROFILE", help="AWS profile of the provider side."),
+    option("--provider-region", metavar="REGION", help="AWS region of the provider side."),
+    option("--consumer-profile", metavar="PROFILE", help="AWS profile of the consumer side."),
+    option("--consumer-region", metavar="REGION", help="AWS region of the consumer side."),
+)
+
+side_options: Final = together(
+    option("--account", metavar="ID", help="The account this side must be in."),
+    option(
+        "--tag",
+        "tags",
+        type=TagType(),
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A tag for every resource; repeatable.",
+    ),
+    option("--cidr", metavar="CIDR", help="Block of the VPC to make.  [default: 10.0.0.0/16]"),
+    option("--subnets", type=int, metavar="N", help="Subnets to make, each in a zone of its own."),
+    option("--vpc-id", metavar="ID", help="An existing VPC in place of a new one."),
+    option("--subnet-id", "subnet_ids", multiple=True, metavar="ID", help="A subnet of that VPC; repeatable."),
+    option("--port", type=int, metavar="PORT", help="TCP port.  [default: 80]"),
+)
+
+provider_options: Final = together(
+    option(
+        "--allow", multiple=True, metavar="PRINCIPAL", help="Who may connect: a 12-digit account or an ARN; repeatable."
+    ),
+    option(
+        "--acceptance-required/--no-acceptance-required",
+        default=None,
+        help="Whether each connection must be accepted.  [default: required]",
+    ),
+    option("--allow-public", metavar="REASON", help="Why anybody may connect; needed for --allow '*'."),
+    option(
+        "--load-balancer-arn", metavar="ARN", help="An existing internal NLB in place of everything but the service."
+    ),
+    option("--response-status", type=int, metavar="CODE", help="Status of the ALB's fixed response.  [default: 200]"),
+    option("--response-body", metavar="TEXT", help="Its body.  [default: Hello from ALB!]"),
+    option("--response-content-type", metavar="TYPE", help="Its content type.  [default: text/plain]"),
+    option(
+        "--enforce-inbound-rules/--no-enforce-inbound-rules",
+        default=None,
+        help="Whether the NLB's group filters PrivateLink traffic.  [default: no]",
+    ),
+    option(
+        "--consumer-cidr", "consumer_cidrs", multiple=True, metavar="CIDR", help="Whom that group admits; repeatable."
+    ),
+)
+
+consumer_options: Final = together(
+    option("--service-name", metavar="NAME", help="The provider's service: com.amazonaws.vpce.REGION.vpce-svc-…"),
+    option(
+        "--private-dns/--no-private-dns",
+        default=None,
+        help="The service's private DNS name inside the VPC.  [default: no]",
+    ),
+    option("--retention-days", type=int, metavar="DAYS", help="How long the function's log is kept.  [default: 14]"),
+    option("--function-timeout", type=int, metavar="SECONDS", help="How long the function may run.  [default: 15]"),
+    option("--request-timeout", type=int, metavar="SECONDS", help="How long its request may take.  [default: 5]"),
+)
+
+# Parameter -> dotted key of the configuration; {side} is the command's own side.
+_KEYS: Final[dict[str, str]] = {
+    "name": "name",
+    "account": "{side}.account",
+    "cidr": "{side}.network.cidr",
+    "subnets": "{side}.network.subnets",
+    "vpc_id": "{side}.network.vpc_id",
+    "subnet_ids": "{side}.network.subnet_ids",
+    "port": "{side}.port",
+    "allow": "provider.allow",
+    "acceptance_required": "provider.acceptance_required",
+    "allow_public": "provider.allow_public",
+    "load_balancer_arn": "provider.load_balancer_arn",
+    "response_status": "provider.response.status",
+    "response_body": "provider.response.body",
+    "response_content_type": "provider.response.content_type",
+    "enforce_inbound_rules": "provider.enforce_inbound_rules",
+    "consumer_cidrs": "provider.consumer_cidrs",
+    "service_name": "consumer.service_name",
+    "private_dns": "consumer.private_dns",
+    "retention_days": "consumer.retention_days",
+    "function_timeout": "consumer.function_timeout",
+    "request_timeout": "consumer.request_timeout",
+}
+_ACCESS: Final = ("profile", "region", "endpoint_url")
+
+
+def overrides(ctx: click.Context, sides: tuple[Side, ...]) -> dict[str, object]:
+    """What flags and variables say, by dotted key of the configuration.
+
+    `--profile`, `--region` and `--endpoint-url` mean every side of the command; the side's own flag wins.
+    """
+    found: dict[str, object] = {}
+
+    def put(key: str, parameter: str) -> None:
+        value = ctx.params.get(parameter)
+        source = ctx.get_parameter_source(parameter)
+        if value is None or value == () or source in {None, ParameterSource.DEFAULT}:
+            return
+        found[key] = Given(value, origin=_origin(ctx, parameter, source))
+
+    for parameter in _ACCESS:
+        for side in sides:
+            put(f"{side}.{parameter}", parameter)
+    for side in Side:
+        for parameter in ("profile", "region"):
+            put(f"{side}.{parameter}", f"{side}_{parameter}")
+    for parameter, key in _KEYS.items():
+        put(key.format(side=sides[0]), parameter)
+    for key, value in ctx.params.get("tags") or ():
+        found[f"tags.{key}"] = Given(value, origin="--tag")
+    return found
+
+
+def _origin(ctx: click.Context, parameter: str, source: ParameterSource | None) -> str:
+    """How the user would recognise where a value came from."""
+    declared = next(p for p in ctx.command.params if p.name == parameter)
+    if source is ParameterSource.ENVIRONMENT:
+        return str(declared.envvar)
+    return next((name for name in declared.opts if name.startswith("--")), parameter)
