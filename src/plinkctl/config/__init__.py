@@ -25,7 +25,7 @@ def load(path: Path | None, overrides: Mapping[str, object], *, sides: frozenset
         path: A link file, or None for none.
         overrides: Values from flags and PLINKCTL_* variables by dotted key, such as `consumer.network.cidr`
             (below `tags.` the whole rest is one tag key). A value is plain, or `Given` with the flag's name
-            for messages; None means: not given. `region` also beats the regions of both sides in the file.
+            for messages; None means: not given.
         sides: The sides the command is about; the link has these even if the file is silent about them.
             Another side is in the link only if it is in the file.
         complete: Whether to insist on all that `up` needs: who may connect, which service to connect to.

@@ -53,6 +53,7 @@ def _provider(values: Mapping[str, Any], region: str | None) -> Provider:
         network=_network(values, default.network),
         allow=tuple(dict.fromkeys(values.get("allow") or ())),
         response=replace(default.response, **_own(values.get("response") or {}, Response)),
+        consumer_cidrs=tuple(values.get("consumer_cidrs") or ()),
     )
 
 
@@ -75,7 +76,7 @@ def _network(values: Mapping[str, Any], default: Network) -> Network:
     return replace(default, **_own(given, Network), subnet_ids=tuple(given.get("subnet_ids", ())))
 
 
-_SECTIONS = frozenset({"access", "network", "response", "allow", "subnet_ids"})
+_SECTIONS = frozenset({"access", "network", "response", "allow", "consumer_cidrs", "subnet_ids"})
 
 
 def _own(values: Mapping[str, Any], kind: type) -> dict[str, Any]:

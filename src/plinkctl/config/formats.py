@@ -24,10 +24,10 @@ _LOAD_BALANCER: Final = re.compile(
 )
 
 
-def cidr_problem(text: str) -> str | None:
-    """What is wrong with the block of a VPC to make, or None.
+def block_problem(text: str) -> str | None:
+    """What is wrong with a block of IPv4 addresses, or None.
 
-    AWS takes /16 to /28; /24 is the smallest that still holds 16 subnets of /28, AWS's smallest.
+    Host bits are refused because AWS drops them without a word, and what was asked for would never equal what is.
     """
     try:
         network = ipaddress.IPv4Network(text, strict=False) if _BLOCK.fullmatch(text) else None
@@ -35,11 +35,22 @@ def cidr_problem(text: str) -> str | None:
         network = None
     if network is None:
         return f"{shown(text)} is not an IPv4 network; expected ADDRESS/LENGTH, such as 10.0.0.0/16"
+    if text != str(network):
+        return f"{shown(text)} has bits set behind its prefix; the network is {network}"
+    return None
+
+
+def cidr_problem(text: str) -> str | None:
+    """What is wrong with the block of a VPC to make, or None.
+
+    AWS takes /16 to /28; /24 is the smallest that still holds 16 subnets of /28, AWS's smallest.
+    """
+    if wrong := block_problem(text):
+        return wrong
+    network = ipaddress.IPv4Network(text)
     if not 16 <= network.prefixlen <= 24:
         size = "large" if network.prefixlen < 16 else "small"
         return f"{shown(text)} is too {size}; allowed are /16 to /24"
-    if text != str(network):
-        return f"{shown(text)} has bits set behind its prefix; the network is {network}"
     if any(network.subnet_of(block) for block in _UNROUTABLE):
         return f"{shown(text)} is reserved, and no VPC can have it; take a private block, such as 10.0.0.0/16"
     return None
@@ -102,6 +113,7 @@ def tag_value_problem(text: str) -> str | None:
 
 FORMATS: Final[Mapping[str, Callable[[str], str | None]]] = {
     "account": account_problem,
+    "block": block_problem,
     "cidr": cidr_problem,
     "nlb-arn": load_balancer_problem,
     "principal": principal_problem,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from plinkctl.config.places import Given, Key, Place, Problem, Tree, dotted
-from plinkctl.link import Side
 
 
 def merged(tree: Tree, overrides: Mapping[str, object]) -> Tree:
@@ -12,10 +11,6 @@ def merged(tree: Tree, overrides: Mapping[str, object]) -> Tree:
     values: dict[str, Any] = _copied(tree.values)
     places = dict(tree.places)
     written = dict(tree.written)
-    if _plain(overrides.get("region")) is not None:
-        for side in Side:  # a --region from the command line beats a side's region in the file
-            if isinstance(section := values.get(side), dict):
-                section.pop("region", None)
     problems = list(tree.problems)
     for name, given in overrides.items():
         value = _plain(given)

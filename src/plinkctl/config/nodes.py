@@ -39,8 +39,10 @@ class _Walk:
         self.written: dict[Key, str] = {}
         self.problems: list[Problem] = []
 
-    def refuse(self, key: Key, node: yaml.Node, text: str) -> None:
-        self.problems.append(Problem(key, self.place(node), text))
+    def refuse(self, key: Key, text: str, node: yaml.Node | None = None) -> None:
+        """Tells a problem at the line of the node, or of the key itself."""
+        place = self.places[key] if node is None else self.place(node)
+        self.problems.append(Problem(key, place, text))
 
     def place(self, node: yaml.Node) -> Place:
         return Place(self.file, node.start_mark.line + 1)
@@ -48,7 +50,7 @@ class _Walk:
     def value(self, node: yaml.Node, key: Key) -> Any:
         if node.tag.startswith("!"):
             tag = printable(node.tag[1:].replace(_YAML, "!!"))
-            self.refuse(key, node, f"YAML tags ({tag}) are not allowed; write the plain value")
+            self.refuse(key, f"YAML tags ({tag}) are not allowed; write the plain value")
             return None
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, key)
@@ -64,12 +66,12 @@ class _Walk:
         values: dict[str, Any] = {}
         for name, item in node.value:
             if wrong := _wrong_name(name):
-                self.refuse((*key, str(name.value)), name, wrong)
+                self.refuse((*key, str(name.value)), wrong, name)
                 continue
             own = (*key, name.value)
             if name.value in values:
                 first = self.places[own].line
-                self.refuse(own, name, f"this key stands in line {first} already; write it once")
+                self.refuse(own, f"this key stands in line {first} already; write it once", name)
                 continue
             self.places[own] = self.place(name)
             values[name.value] = self.value(item, own)
@@ -80,7 +82,7 @@ class _Walk:
         if kind == "text":
             if _is_whole(text):
                 return text
-            self.refuse(key, node, "half a Unicode character in the text")
+            self.refuse(key, "half a Unicode character in the text")
             return None
         self.written[key] = printable(text)
         if kind == "null":
@@ -94,7 +96,6 @@ class _Walk:
         text = printable(text)
         self.refuse(
             key,
-            node,
             f"YAML readers disagree about the number {text}; quote it if it is text, such as an account ID: "
             f'"{text}"; else write a plain decimal number',
         )

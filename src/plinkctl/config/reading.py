@@ -22,18 +22,23 @@ _QUOTE: Final = "a quote is opened here and never closed"
 # How PyYAML's sentences begin, and what they mean to somebody who only wanted to write down a link.
 _MEANINGS: Final = (
     ("found character '\\t'", _TAB),
-    ("expected a single document", "a second document begins here; a link file holds one"),
     ("but found another document", "a second document begins here; a link file holds one"),
     ("mapping values are not allowed", "a colon out of place; check the indentation, put text with `: ` in quotes"),
+    ("sequence entries are not allowed", "a list begins on a line of its own, below its key"),
     ("could not find expected ':'", "this is no `key: value`; is a colon missing?"),
     ("found unexpected end of stream", _QUOTE),
     ("found unexpected document separator", _QUOTE),
     ("expected ',' or", "a bracket is opened here and not closed properly"),
+    ("expected the node content", "a bracket is closed here and was never opened"),
+    ("expected alphabetic or numeric", "`*` and `&` have a meaning of their own in YAML; put the value in quotes"),
+    ("expected chomping", "behind `|` or `>` the text begins on the next line"),
     ("expected <block end>", "the indentation does not line up with the lines above"),
     ("found undefined tag handle", "YAML tags (`!…`) are not allowed; write the plain value"),
     ("found unknown escape", "an unknown escape in double quotes; write \\\\ for a backslash"),
     ("found character", "a value cannot begin with this character; put it in quotes"),
 )
+# What begins at one line and goes wrong at a later one is told at its beginning.
+_TOLD_AT_BEGINNING: Final = ("could not find expected ':'", "found unexpected", "expected ',' or")
 
 
 def read(path: Path) -> Tree:
@@ -133,8 +138,8 @@ def _compose(text: str) -> yaml.MappingNode:
 def _unparsable(error: yaml.MarkedYAMLError, text: str) -> _Unreadable:
     said = str(error.problem or error.context)
     meaning = next((words for begin, words in _MEANINGS if said.startswith(begin)), f"not YAML: {said}")
-    opened = error.context_mark if "opened here" in meaning else None
-    mark = opened or error.problem_mark or error.context_mark
+    beginning = error.context_mark if said.startswith(_TOLD_AT_BEGINNING) else None
+    mark = beginning or error.problem_mark or error.context_mark
     if mark is None:
         return _Unreadable(meaning)
     line = "".join(text.splitlines()[mark.line : mark.line + 1])

@@ -93,10 +93,7 @@ def _regions(view: View) -> Iterator[Problem]:
 def _service(view: View) -> Iterator[Problem]:
     name, region = view.get("consumer", "service_name"), view.region(Side.CONSUMER)
     key = ("consumer", "service_name")
-    if name and view.complete and view.sides == set(Side):
-        text = "both sides are made in one walk, which makes the service too; leave this out, or run `consumer up`"
-        yield view.tree.problem(key, text)
-    elif name and region and (wrong := service_region_problem(name, region)):
+    if name and region and (wrong := service_region_problem(name, region)):
         yield view.tree.problem(key, wrong)
 
 
@@ -150,4 +147,10 @@ def _missing(view: View) -> Iterator[Problem]:
     key = ("consumer", "service_name")
     if view.sides == {Side.CONSUMER} and view.sound(*key) and not view.get(*key):
         text = "missing; give the name that `plinkctl provider up` printed, here or with --service-name"
+        yield view.tree.problem(key, text)
+    key = ("provider", "consumer_cidrs")
+    filters = Side.PROVIDER in view.sides and view.get("provider", "enforce_inbound_rules")
+    known = Side.CONSUMER in view.sides and not view.get("consumer", "network", "vpc_id")
+    if filters and not known and view.sound(*key) and not view.get(*key):
+        text = "enforce_inbound_rules would keep every consumer out; name their addresses here or with --consumer-cidr"
         yield view.tree.problem(key, text)

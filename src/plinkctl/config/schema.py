@@ -19,6 +19,7 @@ from plinkctl.config.places import Key, Problem, Tree, dotted, printable, shown
 
 Rule = Mapping[str, Any]
 
+_UNQUOTED: Final = {"true or false": ("true", "false", "yes", "no", "on", "off")}
 _KINDS: Final = {str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
 
 
@@ -157,12 +158,14 @@ def _wrong_type(value: Any, found: Rule, written: str | None) -> str:
         reading = "true or false" if isinstance(value, bool) else "a number"
         return f'YAML reads {written} as {reading}; quote it: "{written}"'
     got = _KINDS.get(type(value), shown(value))
-    got = f"{got}, {shown(value)}" if isinstance(value, str | float) and not isinstance(value, bool) else got
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        got = f"{got}, {shown(value)}"
+    way = ""
     if kind == "a list" and isinstance(value, str):
-        return f"expected a list, found {got}; write [{shown(value)}]"
-    if isinstance(value, str) and kind in {"a whole number", "true or false"}:
-        return f"expected {allowed(found)}, found {got}; write it without quotes"
-    return f"expected {allowed(found)}, found {got}"
+        way = f"; write [{shown(value)}]"
+    elif str(value).lower() in _UNQUOTED.get(kind, ()) or (kind == "a whole number" and str(value).isdecimal()):
+        way = "; write it without quotes"
+    return f"expected {allowed(found)}, found {got}{way}"
 
 
 def _unknown(key: Key, name: str, found: Rule) -> str:
