@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -76,3 +77,55 @@ def refused() -> Callable[..., str]:
         return str(error["Message"])
 
     return call
+
+
+def _network(side: Side, zone_ids: tuple[str, ...]) -> SimpleNamespace:
+    ec2 = side.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZoneId=zone)["Subnet"]["SubnetId"]
+        for number, zone in enumerate(zone_ids)
+    ]
+    return SimpleNamespace(ec2=ec2, vpc=vpc, subnets=subnets)
+
+
+@pytest.fixture
+def offer(sandbox: world.World, provider: Side) -> Callable[..., SimpleNamespace]:
+    """Makes a provider's side as far as the endpoint service: VPC, network load balancer, service, permission."""
+
+    def make(*zone_ids: str, acceptance: bool = True, principals: tuple[str, ...] | None = None) -> SimpleNamespace:
+        made = _network(provider, zone_ids or ("use1-az1", "use1-az2"))
+        made.elb = provider.client("elbv2")
+        made.arn = made.elb.create_load_balancer(Name="front", Type="network", Scheme="internal", Subnets=made.subnets)[
+            "LoadBalancers"
+        ][0]["LoadBalancerArn"]
+        sandbox.clock.advance(sandbox.profile.load_balancer)
+        service = made.ec2.create_vpc_endpoint_service_configuration(
+            NetworkLoadBalancerArns=[made.arn], AcceptanceRequired=acceptance
+        )["ServiceConfiguration"]
+        made.id, made.name = service["ServiceId"], service["ServiceName"]
+        allowed = ["arn:aws:iam::222222222222:root"] if principals is None else list(principals)
+        if allowed:
+            made.ec2.modify_vpc_endpoint_service_permissions(ServiceId=made.id, AddAllowedPrincipals=allowed)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def place(consumer: Side) -> Callable[..., SimpleNamespace]:
+    """Makes a consumer's VPC with a subnet in each of the zones; `connect(name)` makes an endpoint there."""
+
+    def make(*zone_ids: str) -> SimpleNamespace:
+        made = _network(consumer, zone_ids or ("use1-az1",))
+
+        def connect(service_name: str, **more: Any) -> str:
+            asked = {"VpcId": made.vpc, "SubnetIds": made.subnets, "VpcEndpointType": "Interface", **more}
+            made.endpoint = made.ec2.create_vpc_endpoint(ServiceName=service_name, **asked)["VpcEndpoint"]
+            return str(made.endpoint["VpcEndpointId"])
+
+        made.connect = connect
+        made.state = lambda: made.ec2.describe_vpc_endpoints()["VpcEndpoints"][0]["State"]
+        return made
+
+    return make
