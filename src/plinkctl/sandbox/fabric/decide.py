@@ -238,7 +238,7 @@ def describe(eni: Any) -> str:
 
 def _enforces(balancer: Any) -> bool:
     """Whether the load balancer's groups filter what comes by private links; AWS's default is that they do."""
-    return balancer.sandbox.enforced is not False
+    return bool(balancer.enforce_private_link != "off")
 
 
 def _crosses_zones(balancer: Any, group: Any) -> bool:

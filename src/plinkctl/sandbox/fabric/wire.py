@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import hmac
 import ipaddress
+import logging
 import secrets
 import socket
 import socketserver
@@ -31,6 +32,8 @@ from urllib.parse import urlsplit
 from plinkctl.sandbox import world
 from plinkctl.sandbox.fabric import alb, decide, names
 from plinkctl.sandbox.fabric.decide import Kind
+
+_log: Final = logging.getLogger(__name__)
 
 #: The user name of a function that is in no VPC.
 INTERNET: Final = "internet"
@@ -68,8 +71,18 @@ class Flow:
     reason: str
 
 
+_current: Fabric | None = None
+
+
+def current() -> Fabric:
+    """The fabric of this process. Raises RuntimeError when none is open."""
+    if _current is None:
+        raise RuntimeError("no fabric is open in this process; the gateway's serve() opens it")
+    return _current
+
+
 class Fabric:
-    """The data path of a world, served from threads of this process until closed.
+    """The data path of a world, served from threads of this process until closed. There is one per process.
 
     Attributes:
         flows: the flow log.
@@ -88,6 +101,8 @@ class Fabric:
         self.url = f"socks5h://{_HOST}:{self.address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="fabric")
         self._thread.start()
+        global _current
+        _current = self
 
     def password(self, eni_id: str) -> str:
         """What proves that a caller may speak for that interface, or for INTERNET."""
@@ -134,6 +149,9 @@ class Fabric:
 
     def close(self) -> None:
         """Stop listening. Streams that stand are not waited for."""
+        global _current
+        if _current is self:
+            _current = None
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -160,6 +178,10 @@ class _Server(socketserver.ThreadingTCPServer):
     def __init__(self, address: tuple[str, int], handler: Any, fabric: Fabric) -> None:
         self.fabric = fabric
         super().__init__(address, handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep what went wrong in the log; the caller sees its connection close."""
+        _log.exception("a connection of %s failed", client_address)
 
 
 class _Caller(socketserver.BaseRequestHandler):
@@ -252,10 +274,12 @@ class _Balancer(BaseHTTPRequestHandler):
 
     server: Any
     protocol_version = "HTTP/1.1"
-    server_version = "awselb/2.0"
-    sys_version = ""
     timeout = 60  # seconds; AWS's default idle timeout
     disable_nagle_algorithm = True
+
+    def version_string(self) -> str:
+        """What the `Server` header says."""
+        return "awselb/2.0"
 
     def answer(self) -> None:
         """Answer one request of any method."""

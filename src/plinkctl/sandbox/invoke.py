@@ -1,0 +1,132 @@
+"""Invoke: a function of the sandbox really runs, in a process of its own, and its network is the fabric.
+
+What is asked is read under the world's lock, the process runs without it (the function may call the sandbox's API, and
+takes its time), and its log is written under the lock again. This module reads and writes moto's objects; the process
+is `execution`'s affair.
+
+Not here: layers, images, memory limits, runtimes (all run on the Python of the sandbox), warm starts.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import threading
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from moto.awslambda import models
+from moto.awslambda.exceptions import LambdaClientError
+
+from plinkctl.sandbox import roles, world
+from plinkctl.sandbox.execution import Job, run
+from plinkctl.sandbox.fabric import wire
+from plinkctl.sandbox.functions import ConflictError, interfaces_of, state_of
+from plinkctl.sandbox.patch import override
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TAIL: Final = 4096  # bytes of the log in the answer
+
+
+@override(models.LambdaFunction, "invoke")
+def _invoke(_original: Any, self: Any, body: Any, request_headers: Any, response_headers: Any) -> str | bytes:
+    """Invoke, waiting for the answer or (invocation type Event) not; DryRun only looks whether it could be done."""
+    if (state := state_of(self)) != "Active":
+        raise ConflictError(f"The function is currently in the following state: {state}")
+    job = _prepare(self, body)
+    response_headers["X-Amz-Executed-Version"] = "$LATEST"
+    kind = request_headers.get("X-Amz-Invocation-Type", "RequestResponse")
+    if kind == "DryRun":
+        return ""
+    sandbox = world.current()
+    if kind == "Event":
+        threading.Thread(target=_run_apart, args=(self, job, sandbox), daemon=True, name=f"event {job.name}").start()
+        return ""
+    with _without(sandbox.lock):
+        ended = run(job)
+    _keep_log(self, job, ended.log)
+    tail = "".join(ended.log).encode()[-_TAIL:]
+    response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
+    if ended.failed:
+        response_headers["x-amz-function-error"] = "Unhandled"
+    return ended.payload.encode()
+
+
+@contextlib.contextmanager
+def _without(lock: threading.RLock) -> Iterator[None]:
+    """Let others at the world meanwhile. The caller holds the lock once, as the gateway takes it."""
+    lock.release()
+    try:
+        yield
+    finally:
+        lock.acquire()
+
+
+def _run_apart(function: Any, job: Job, sandbox: world.World) -> None:
+    """An invocation nobody waits for."""
+    ended = run(job)
+    with sandbox.lock:
+        _keep_log(function, job, ended.log)
+
+
+def _prepare(function: Any, body: Any) -> Job:
+    """Everything of a function (moto's) that an invocation needs. Raises LambdaClientError."""
+    try:
+        event = json.loads(body or b"{}")
+    except ValueError as error:
+        message = f"Could not parse request body into json: {error}"
+        raise LambdaClientError("InvalidRequestContentException", message) from error
+    if function.package_type != "Zip":
+        raise LambdaClientError("InvalidRuntimeException", "The local AWS runs functions from zip files only")
+    fabric = wire.current()
+    enis = interfaces_of(function)
+    user = enis[0].id if enis else wire.INTERNET
+    moment = world.moment(world.now())
+    stream = f"{moment:%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+    settings = {
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
+        "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+        "AWS_LAMBDA_LOG_GROUP_NAME": function.logs_group_name,
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "_HANDLER": function.handler,
+        "LANG": "en_US.UTF-8",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "TZ": ":UTC",
+    }
+    return Job(
+        request_id=str(uuid.uuid4()),
+        name=function.function_name,
+        arn=function.function_arn,
+        code=function.code_bytes,
+        handler=function.handler,
+        event=event,
+        timeout=float(function.timeout),
+        memory=int(function.memory_size),
+        environment=settings | {str(key): str(value) for key, value in function.environment_vars.items()},
+        network={"address": fabric.address, "user": user, "password": fabric.password(user)},
+        group=function.logs_group_name,
+        stream=stream,
+    )
+
+
+def _keep_log(function: Any, job: Job, lines: list[str]) -> None:
+    """Write the log to its group, which the role may have to create; without group or right it is lost, as on AWS."""
+    groups = function.logs_backend.groups
+    role = roles.find_role(function.account_id, function.role)
+    if role is None or not all(roles.allows(role, right) for right in ("logs:CreateLogStream", "logs:PutLogEvents")):
+        return
+    if job.group not in groups:
+        if not roles.allows(role, "logs:CreateLogGroup"):
+            return
+        function.logs_backend.create_log_group(job.group, {})
+    group, moment = groups[job.group], int(world.now() * 1000)
+    # Past the backend's door, which compares with the clock on the wall and not with the sandbox's.
+    group.create_log_stream(job.stream)
+    group.put_log_events(job.stream, [{"timestamp": moment, "message": line} for line in lines])

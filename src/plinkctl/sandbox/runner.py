@@ -1,0 +1,334 @@
+"""The process in which a Lambda function runs: one invocation, then it ends.
+
+It stands alone (standard library only) and is run by path as `python -I runner.py`, so that nothing of the sandbox and
+nothing of the user's Python settings is in it. What to do comes as one JSON line on standard input; what became of it
+goes, as JSON lines, to the descriptor named there: `ready` after loading, then `result` or `error`. Whatever the
+function prints goes to standard output and error, which the sandbox keeps as its log.
+
+The network of this process is the fabric of the sandbox: Python's sockets are bent here so that names are resolved
+and TCP connections made there, on behalf of the function's network interface. Everything else of the network is
+unreachable. What does not go through Python's `socket` module (child processes, C libraries) is not held back.
+"""
+
+from __future__ import annotations
+
+import _socket
+import contextlib
+import errno
+import importlib
+import ipaddress
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Linux gives up on a silent peer after about this many seconds when nobody set a timeout.
+SYSTEM_TIMEOUT = 127.0
+ANY = "0.0.0.0"  # noqa: S104 - what an empty name stands for
+LARGEST_FILE = 512 * 1024 * 1024  # what Lambda gives as /tmp unless told otherwise
+LARGEST_RESULT = 6 * 1024 * 1024  # bytes of JSON, Lambda's limit for a synchronous answer
+
+
+# ------------------------------------------------------------------------------------------- the network
+
+
+class Network:
+    """The fabric as a function sees it, with Python's own calls as its interface.
+
+    Args:
+        address: host and port of the fabric's SOCKS5 port.
+        user, password: the network interface this function speaks for, and its proof.
+    """
+
+    def __init__(self, address: list[Any], user: str, password: str) -> None:
+        self.address = (str(address[0]), int(address[1]))
+        self.user = user.encode()
+        self.password = password.encode()
+
+    def install(self) -> None:
+        """Bend Python's sockets and name look-ups."""
+        network = self
+
+        def connect(sock: socket.socket, address: Any) -> None:
+            network.connect(sock, address)
+
+        def connect_ex(sock: socket.socket, address: Any) -> int:
+            try:
+                network.connect(sock, address)
+            except socket.gaierror:
+                raise
+            except OSError as error:
+                return error.errno or errno.EAGAIN
+            return 0
+
+        def unreachable(original: Callable[..., Any]) -> Callable[..., Any]:
+            def send(sock: socket.socket, *args: Any, **kwargs: Any) -> Any:
+                if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_DGRAM:
+                    raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+                return original(sock, *args, **kwargs)
+
+            return send
+
+        socket.socket.connect = connect  # type: ignore[method-assign, assignment]  # the point of it
+        socket.socket.connect_ex = connect_ex  # type: ignore[method-assign, assignment]  # the point of it
+        socket.socket.sendto = unreachable(_socket.socket.sendto)  # type: ignore[method-assign]  # the point of it
+        socket.socket.sendmsg = unreachable(_socket.socket.sendmsg)  # type: ignore[method-assign]  # the point of it
+        socket.getaddrinfo = self.getaddrinfo
+        socket.gethostbyname = lambda name: self.resolve(name)[0]
+        socket.gethostbyname_ex = lambda name: (name, [], self.resolve(name))
+        socket.gethostbyaddr = self.gethostbyaddr
+
+    def connect(self, sock: socket.socket, address: Any) -> None:
+        """What `sock.connect(address)` means in the VPC."""
+        if sock.family not in (socket.AF_INET, socket.AF_INET6):
+            _socket.socket.connect(sock, address)
+            return
+        if sock.family == socket.AF_INET6 or sock.type != socket.SOCK_STREAM:
+            raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+        host = self.resolve(address[0])[0]
+        if ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified:
+            # A function's own loopback is empty; the one of this machine is not the function's.
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+        wanted = sock.gettimeout()
+        # A non-blocking connect is made to wait: nobody could tell the fabric's answer from the socket later.
+        patience = wanted or SYSTEM_TIMEOUT
+        try:
+            code, _ = self.converse(sock, b"\x01", socket.inet_aton(host), address[1], time.monotonic() + patience)
+        except TimeoutError:
+            self.spoil(sock)
+            if wanted:
+                raise TimeoutError("timed out") from None
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None
+        finally:
+            with contextlib.suppress(OSError):
+                sock.settimeout(wanted)
+        if code:
+            self.spoil(sock)
+            number = errno.ECONNREFUSED if code == 5 else errno.EHOSTUNREACH
+            raise OSError(number, os.strerror(number))
+
+    @staticmethod
+    def spoil(sock: socket.socket) -> None:
+        """Make a socket that did not get through useless, as it is after a failed connect."""
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    def resolve(self, name: Any) -> list[str]:
+        """The addresses of a name; an address is its own. Raises socket.gaierror."""
+        name = name.decode() if isinstance(name, (bytes, bytearray)) else name
+        if name in ("", "localhost"):
+            return ["127.0.0.1" if name else ANY]
+        try:
+            return [str(ipaddress.IPv4Address(name))]
+        except ValueError:
+            pass
+        encoded = name.rstrip(".").encode("idna")
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+            kind = bytes([len(encoded)]) + encoded
+            code, text = self.converse(sock, b"\xf0", kind, 0, time.monotonic() + SYSTEM_TIMEOUT, domain=True)
+        if code:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return text.split(",")
+
+    def getaddrinfo(
+        self,
+        host: Any,
+        port: Any,
+        family: int = 0,
+        type: int = 0,  # noqa: A002 - socket's own parameter
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[Any]:
+        """As socket.getaddrinfo, for IPv4."""
+        if host is None:
+            host = ANY if flags & socket.AI_PASSIVE else "127.0.0.1"
+        if family not in (0, socket.AF_INET):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if isinstance(port, (str, bytes)):
+            text = port.decode() if isinstance(port, bytes) else port
+            port = int(text) if text.isdigit() else socket.getservbyname(text)
+        kinds = [
+            (kind, number)
+            for kind, number in ((socket.SOCK_STREAM, socket.IPPROTO_TCP), (socket.SOCK_DGRAM, socket.IPPROTO_UDP))
+            if type in (0, kind) and proto in (0, number)
+        ]
+        return [
+            (socket.AF_INET, kind, number, "", (address, port or 0))
+            for address in self.resolve(host)
+            for kind, number in kinds
+        ]
+
+    @staticmethod
+    def gethostbyaddr(address: Any) -> Any:  # noqa: ARG004 - socket's own parameter
+        """Nothing has a reverse name here."""
+        raise socket.herror(1, "Unknown host")
+
+    def converse(
+        self, sock: socket.socket, command: bytes, host: bytes, port: int, deadline: float, *, domain: bool = False
+    ) -> tuple[int, str]:
+        """The SOCKS5 conversation; the reply's code and the text in it.
+
+        Raises TimeoutError when the fabric keeps silent until the deadline: that is how it drops a packet.
+        """
+
+        def left() -> None:
+            sock.settimeout(max(deadline - time.monotonic(), 0.001))
+
+        def read(count: int) -> bytes:
+            got = b""
+            while len(got) < count:
+                left()
+                more = sock.recv(count - len(got))
+                if not more:
+                    raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+                got += more
+            return got
+
+        left()
+        _socket.socket.connect(sock, self.address)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        proof = bytes([len(self.user)]) + self.user + bytes([len(self.password)]) + self.password
+        request = b"\x05" + command + b"\x00" + (b"\x03" if domain else b"\x01") + host + struct.pack("!H", port)
+        # All at once: the fabric takes its part of the conversation from the stream as it comes.
+        sock.sendall(b"\x05\x01\x02" + b"\x01" + proof + request)
+        if read(4) != b"\x05\x02\x01\x00":
+            raise OSError(errno.EACCES, "the sandbox's fabric does not know this function")
+        _, code, _, kind = read(4)
+        text = read(read(1)[0]).decode() if kind == 3 else str(read(4))
+        read(2)
+        return code, text
+
+
+# ---------------------------------------------------------------------------------------- the invocation
+
+
+class Context:
+    """Lambda's context object."""
+
+    identity = None
+    client_context = None
+
+    def __init__(self, values: dict[str, Any], deadline: float) -> None:
+        self.__dict__.update(values)
+        self._deadline = deadline
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the timeout."""
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+class Refusal(Exception):  # noqa: N818 - what it is is in `kind`
+    """An error of Lambda's own: its `errorType`, and a message."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def load(handler: str) -> Callable[..., Any]:
+    """The function named `module.function`. Raises Refusal in Lambda's words."""
+    name, dot, attribute = handler.rpartition(".")
+    if not dot:
+        raise Refusal("Runtime.MalformedHandlerName", f"Bad handler '{handler}': not enough values to unpack")
+    try:
+        module = importlib.import_module(name.replace("/", "."))
+    except ImportError as error:
+        raise Refusal("Runtime.ImportModuleError", f"Unable to import module '{name}': {error}") from error
+    except SyntaxError as error:
+        raise Refusal("Runtime.UserCodeSyntaxError", f"Syntax error in module '{name}': {error}") from error
+    if not hasattr(module, attribute):
+        raise Refusal("Runtime.HandlerNotFound", f"Handler '{attribute}' missing on module '{name}'")
+    return getattr(module, attribute)  # type: ignore[no-any-return]  # whatever the zip has there
+
+
+def told(error: Exception, root: str) -> dict[str, Any]:
+    """An exception as Lambda reports it; the frames of this file are not the function's."""
+    if isinstance(error, Refusal):
+        return {"errorMessage": str(error), "errorType": error.kind, "stackTrace": []}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    lines = [line.replace(root, "/var/task") for line in traceback.format_list(frames)]
+    return {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": lines}
+
+
+def invoke(order: dict[str, Any], say: Callable[[str, Any], None]) -> None:
+    """Load the function, call it, say what came of it."""
+    try:
+        function = load(order["handler"])
+        say("ready", None)
+        context = Context(order["context"], time.monotonic() + order["timeout"])
+        answer = function(order["event"], context)
+        try:
+            text = json.dumps(answer)
+        except (TypeError, ValueError) as error:
+            raise Refusal("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
+        if len(text) > LARGEST_RESULT:
+            message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESULT} bytes)."
+            raise Refusal("Function.ResponseSizeTooLarge", message)
+    except Exception as error:  # noqa: BLE001 - whatever a function raises is its answer
+        report = told(error, order["root"])
+        sys.stdout.flush()
+        sys.stderr.write(f"[ERROR] {report['errorType']}: {report['errorMessage']}\n")
+        if report["stackTrace"]:
+            sys.stderr.write("Traceback (most recent call last):\n" + "".join(report["stackTrace"]))
+        say("error", report)
+    else:
+        say("result", text)
+
+
+def leave_with(stream: int) -> None:
+    """End with the sandbox: when it dies, its end of our standard input closes."""
+    while os.read(stream, 4096):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+def read_order(stream: int) -> Any:
+    """The JSON line that says what to do."""
+    got = b""
+    while not got.endswith(b"\n"):
+        more = os.read(stream, 65536)
+        if not more:
+            sys.exit("the sandbox went away")
+        got += more
+    return json.loads(got)
+
+
+def main() -> None:
+    """One invocation."""
+    stream = os.dup(0)
+    order = read_order(stream)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.set_inheritable(order["report"], False)
+    threading.Thread(target=leave_with, args=(stream,), daemon=True).start()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 - a line is in the log when it is printed
+    Network(**order["network"]).install()
+    os.chdir(order["root"])
+    sys.path.insert(0, order["root"])
+    # The function must not find this file as the main module, nor its name in the arguments.
+    sys.argv = [""]
+
+    def say(kind: str, content: Any) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with os.fdopen(os.dup(order["report"]), "wb") as pipe:
+            pipe.write(json.dumps({"kind": kind, "content": content}).encode() + b"\n")
+
+    invoke(order, say)
+
+
+if __name__ == "__main__":
+    main()
