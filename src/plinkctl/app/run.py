@@ -15,7 +15,7 @@ from plinkctl import state as states
 from plinkctl.aws.patience import Clock, Stop
 from plinkctl.aws.session import Clients, Identity
 from plinkctl.engine.executor import Executor, Walked
-from plinkctl.engine.lifecycle import Desk, Job, Script
+from plinkctl.engine.steps import Desk, Job, Script
 from plinkctl.errors import StateError, StoppedError
 from plinkctl.events import Called, Event, Noted, PlannedNode, RunStarted, SideInfo, WalkPlanned
 from plinkctl.graph import Graph, Node, resolve

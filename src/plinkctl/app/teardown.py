@@ -64,7 +64,7 @@ def teardown(run: Run, sides: tuple[Side, ...], *, agree: Callable[[Plan], None]
         deleted = [
             {"node": key, "kind": record.kind, "id": record.id}
             for key, record in before.items()
-            if key not in still and not record.borrowed and record.id
+            if key not in still and record.id and not record.borrowed and not KINDS[record.kind].attached
         ]
         leftovers = [] if still else _proof(run, opened)
         return {"deleted": deleted, "leftovers": leftovers}

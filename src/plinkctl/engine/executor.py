@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from plinkctl.aws.patience import Clock, Stop, Stopped
-from plinkctl.engine.lifecycle import Call, Commit, Confirmed, Script
+from plinkctl.engine.steps import Call, Commit, Confirmed, Script
 from plinkctl.errors import PlinkError, StateError
 from plinkctl.events import Event, NodeFailed, NodeHeld, NodeSkipped, NodeStarted, NodeWaiting, Observer
 from plinkctl.graph import Graph

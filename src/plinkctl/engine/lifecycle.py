@@ -1,130 +1,27 @@
-"""The story of one node, up and down, as a script.
+"""The story of one node, up and down, read from top to bottom.
 
-A script is a generator: it yields a `Call` (blocking work, run by a worker, whose result comes back), a `Commit` (a
-record the main thread makes durable before the script goes on), or an event. So the order that keeps resources
-from being lost can be read from top to bottom: intent durable, one attempt, ID durable, only then wait.
+`up` makes a node as it should be from whatever state it is in: nothing, an interrupted create or delete, a finished
+one whose wishes changed. `down` takes it away. Both are scripts (steps.py); creating.py has the part that must not
+happen twice.
 """
 
-import json
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from plinkctl.aws.faults import Nature
-from plinkctl.aws.patience import Clock, Tell, persist, poll
-from plinkctl.aws.session import Clients
+from plinkctl.aws.patience import persist, poll
+from plinkctl.engine.creating import AGAIN, create, find, intent
+from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, done, holds, plain
 from plinkctl.errors import AwsError, PlinkError, RefusedError, TimedOutError
-from plinkctl.events import Action, Event, NodeActing, NodeDone, NodeHeld
-from plinkctl.graph import Node
-from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, foreign
+from plinkctl.events import Action, NodeActing, NodeHeld
+from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Presence, Seen, foreign
 from plinkctl.state import Phase, Record
-from plinkctl.stores import Store
 
-_RESENDS: Final = 5  # of a create whose answer was lost, before the user is asked to look
 _PROPAGATION: Final = 300.0  # seconds EC2 may hide a fresh resource (Terraform's ec2PropagationTimeout)
 _DOUBT: Final = 3.0  # seconds of looking again before a ready resource is believed to be gone
 _ROUNDS: Final = 6  # of update-and-probe; a kind may need two calls, AWS may lag; more is a bug in the kind
-
-_AGAIN: Final = frozenset({Nature.THROTTLED, Nature.NOT_YET})
-
-
-@dataclass(frozen=True)
-class Call:
-    """Blocking work for a worker."""
-
-    run: Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class Commit:
-    """A record to make durable before going on."""
-
-    record: Record
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A recorded resource was seen to exist: from now on others may use what is known of it."""
-
-    record: Record
-
-
-Step = Call | Commit | Confirmed | Event
-Script = Generator[Step, Any, None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Desk:
-    """One side's place of work: who acts, where, and where it is written down."""
-
-    store: Store
-    aws: Clients
-    user_tags: Mapping[str, str]
-    consents: frozenset[str] = frozenset()
-
-    def ctx(self, node: str, op: str, params: Mapping[str, Any]) -> Ctx:
-        """What a kind may know for one node."""
-        state = self.store.state
-        if state is None:
-            raise RuntimeError("no state was begun")
-        return Ctx(
-            aws=self.aws,
-            link=state.link,
-            side=state.side,
-            node=node,
-            lineage=state.lineage,
-            account=state.account,
-            region=state.region,
-            partition=state.partition,
-            op=op,
-            params=params,
-            user_tags=self.user_tags,
-            consents=self.consents,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One node's turn in a walk.
-
-    Args:
-        node: The node; on teardown made from its record.
-        kind: Its kind.
-        desk: Its side's place of work.
-        params: Its parameters, resolved.
-        clock: The time.
-        tell: Posts what is waited for.
-        grace: Seconds before the absence of something whose creation is unresolved is believed.
-        deadline: On the clock's `now`, when the whole command gives up, or None.
-        held_ends: Whether waiting for somebody else ends the node's turn (else it goes on waiting).
-    """
-
-    node: Node
-    kind: Kind
-    desk: Desk
-    params: Mapping[str, Any]
-    clock: Clock
-    tell: Tell
-    grace: float
-    deadline: float | None = None
-    held_ends: bool = True
-
-    @property
-    def record(self) -> Record | None:
-        """The node's record as last made durable."""
-        state = self.desk.store.state
-        return state.records.get(self.node.name) if state else None
-
-    def ctx(self, record: Record, params: Mapping[str, Any] | None = None) -> Ctx:
-        """The kind's context for this record."""
-        return self.desk.ctx(record.node, record.op, record.params if params is None else params)
-
-    def within(self, seconds: float) -> float:
-        """The given patience, cut by the command's deadline."""
-        if self.deadline is None:
-            return seconds
-        return max(0.0, min(seconds, self.deadline - self.clock.now()))
 
 
 def up(job: Job) -> Script:
@@ -136,24 +33,24 @@ def up(job: Job) -> Script:
     record = yield from _standing(job)
     action = Action.CHECK
     if record is None or not record.live:
-        record = _intent(job)
+        record = intent(job)
         yield Commit(record)
     if record.phase is Phase.CREATING:
         action = Action.CREATE
-        record = yield from _create(job, record)
+        record = yield from create(job, record)
     seen, updated = yield from _settle(job, record)
     if updated and action is Action.CHECK:
         action = Action.UPDATE
-    wanted = replace(record, attrs={**record.attrs, **seen.attrs}, tags=dict(job.desk.user_tags), needs=_holds(job))
+    wanted = replace(record, attrs={**record.attrs, **seen.attrs}, tags=dict(job.desk.user_tags), needs=holds(job))
     if seen.presence is Presence.HELD:
         if wanted != record:
             yield Commit(wanted)
         yield NodeHeld(at=job.clock.wall(), node=job.node.key, why=seen.why)
         return
-    wanted = replace(wanted, phase=Phase.READY, sent_at=None, params={**record.params, **_plain(_settings(job))})
+    wanted = replace(wanted, phase=Phase.READY, sent_at=None, params={**record.params, **plain(_settings(job))})
     if wanted != record:
         yield Commit(wanted)
-    yield _done(job, action, wanted.id, begun, changed=action is not Action.CHECK)
+    yield done(job, action, wanted.id, begun, changed=action is not Action.CHECK)
 
 
 def down(job: Job) -> Script:
@@ -165,15 +62,15 @@ def down(job: Job) -> Script:
     absent = replace(record, phase=Phase.ABSENT, attrs={}, sent_at=None, needs=())
     if record.borrowed or job.kind.attached:
         yield Commit(absent)
-        yield _done(job, Action.FORGET, record.id, begun, changed=False)
+        yield done(job, Action.FORGET, record.id, begun, changed=False)
         return
     ctx = job.ctx(record)
     if record.phase is Phase.CREATING:
         # NotFound counts as gone only when the create itself is resolved: one that lands late would be lost.
-        found = yield from _find(job, record, wait=record.sent_at is not None)
+        found = yield from find(job, record, wait=record.sent_at is not None)
         if found is None:
             yield Commit(absent)
-            yield _done(job, Action.FORGET, "", begun, changed=False)
+            yield done(job, Action.FORGET, "", begun, changed=False)
             return
         record = replace(record, phase=Phase.CREATED, attrs=dict(found))
         yield Commit(record)
@@ -187,7 +84,7 @@ def down(job: Job) -> Script:
     yield Call(lambda: _delete(job, ctx, attrs))
     yield Call(lambda: _until_gone(job, ctx, attrs))
     yield Commit(replace(record, phase=Phase.ABSENT, attrs={}, sent_at=None, needs=()))
-    yield _done(job, Action.DELETE, record.id, begun, changed=True)
+    yield done(job, Action.DELETE, record.id, begun, changed=True)
 
 
 def _standing(job: Job) -> Generator[Step, Any, Record | None]:
@@ -209,90 +106,6 @@ def _standing(job: Job) -> Generator[Step, Any, Record | None]:
     else:
         yield Confirmed(record)
     return record
-
-
-def _intent(job: Job) -> Record:
-    state = job.desk.store.state
-    if state is None:
-        raise RuntimeError("no state was begun")
-    incarnation, op = state.next_record(job.node.name)
-    return Record(
-        node=job.node.name,
-        kind=job.kind.name,
-        phase=Phase.CREATING,
-        incarnation=incarnation,
-        op=op,
-        params=_plain(job.params),
-        tags=dict(job.desk.user_tags),
-        needs=_holds(job),
-    )
-
-
-def _create(job: Job, record: Record) -> Generator[Step, Any, Record]:
-    """Exactly once: find, mark as sent, send once, and look again whenever the outcome is in doubt."""
-    ctx = job.ctx(record)
-    begun = job.clock.now()
-    found: Attrs | None = None
-    look, resends = True, 0
-    while True:
-        if look:
-            found = yield from _find(job, record, wait=record.sent_at is not None and job.kind.blind)
-            if found is not None:
-                yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.ADOPT, detail=str(found["id"]))
-                break
-        record = replace(record, attempt=record.attempt + 1, sent_at=job.clock.wall())
-        yield Commit(record)
-        yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.CREATE)
-        try:
-            found = yield Call(lambda: job.kind.create(ctx))
-            break
-        except AwsError as error:
-            patient = job.clock.now() - begun < job.within(job.kind.patience.ready_within)
-            if error.nature == Nature.UNCLEAR and resends < _RESENDS:
-                look, resends = True, resends + 1
-                yield _pause(job, 2.0 ** (resends - 1), f"the answer was lost ({error.answer.code}); looking", begun)
-            elif error.nature == Nature.EXISTS:
-                found = yield from _find(job, record, wait=record.attempt > 1)
-                if found is None:
-                    raise _in_the_way(job, error) from error
-                break
-            elif (error.nature in _AGAIN or error.answer.code in job.node.transient) and patient:
-                look = False  # AWS said a clear no: nothing was made
-                yield _pause(job, min(5.0, 1.0 + record.attempt), f"AWS says {error.answer.code}", begun)
-            elif error.nature == Nature.UNCLEAR:
-                raise
-            else:
-                yield Commit(replace(record, sent_at=None))  # a clear no: the next run need not look for it
-                raise
-    record = replace(record, phase=Phase.CREATED, attrs=dict(found))
-    yield Commit(record)
-    return record
-
-
-def _find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs | None]:
-    """Look for what this op made. With `wait`, believe that it is absent only after the grace period."""
-    ctx = job.ctx(record)
-    if not wait:
-        found: Attrs | None = yield Call(lambda: job.kind.find(ctx))
-        return found
-    # A clock that was set back makes `sent_at` lie in the future; then it counts as just sent.
-    since = max(0.0, job.clock.wall() - (record.sent_at or job.clock.wall()))
-
-    def look_until() -> Attrs | None:
-        try:
-            return poll(
-                lambda: job.kind.find(ctx),
-                until=lambda seen: seen is not None,
-                what=lambda _: "whether the create that was under way took effect",
-                within=max(0.0, job.grace - since),
-                clock=job.clock,
-                tell=job.tell,
-            )
-        except TimedOutError:
-            return None
-
-    found = yield Call(look_until)
-    return found
 
 
 def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
@@ -328,8 +141,8 @@ def _settle(job: Job, record: Record) -> Generator[Step, Any, tuple[Seen, bool]]
         seen: Seen = yield Call(lambda: _until_ready(job, ctx, record.attrs))
         if seen.presence is Presence.HELD:
             return seen, updated
-        wanted = _plain(_settings(job))
-        changes = {key: value for key, value in wanted.items() if _plain(seen.settings.get(key)) != value}
+        wanted = plain(_settings(job))
+        changes = {key: value for key, value in wanted.items() if plain(seen.settings.get(key)) != value}
         put, drop = _tag_changes(job, record, seen)
         if not changes and not put and not drop:
             return seen, updated
@@ -377,7 +190,7 @@ def _delete(job: Job, ctx: Ctx, attrs: Attrs) -> None:
             return None
         if fault.nature == Nature.BUSY:
             return job.kind.blockers(ctx, attrs) or fault.answer.message
-        return f"AWS says {fault.answer.code}" if fault.nature in {*_AGAIN, Nature.UNCLEAR} else None
+        return f"AWS says {fault.answer.code}" if fault.nature in {*AGAIN, Nature.UNCLEAR} else None
 
     _patiently(job, lambda: job.kind.delete(ctx, attrs), again=again, within=job.kind.patience.gone_within)
 
@@ -406,7 +219,7 @@ def _patiently(
     """A repeatable call, tried again while AWS's answer says that time cures it."""
 
     def cures(fault: Exception) -> str | None:
-        if isinstance(fault, AwsError) and fault.nature in {*_AGAIN, Nature.UNCLEAR, Nature.BUSY, Nature.GONE}:
+        if isinstance(fault, AwsError) and fault.nature in {*AGAIN, Nature.UNCLEAR, Nature.BUSY, Nature.GONE}:
             return f"AWS says {fault.answer.code}"
         return None
 
@@ -433,7 +246,7 @@ def _borrow(job: Job, attrs: Attrs, begun: float) -> Script:
         phase=Phase.READY,
         incarnation=record.incarnation if record else 1,
         attrs={**attrs, **seen.attrs},
-        needs=_holds(job),
+        needs=holds(job),
         borrowed=True,
     )
     if wanted != record:
@@ -441,7 +254,7 @@ def _borrow(job: Job, attrs: Attrs, begun: float) -> Script:
         yield Commit(wanted)
     else:
         yield Confirmed(wanted)
-    yield _done(job, Action.BORROW, wanted.id, begun, changed=False)
+    yield done(job, Action.BORROW, wanted.id, begun, changed=False)
 
 
 def _check_owner(job: Job, record: Record, seen: Seen) -> None:
@@ -458,7 +271,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def _immutable_change(job: Job, record: Record) -> str:
     """In words what of the frozen parameters the configuration now wants different, or an empty string."""
-    wanted = _plain(job.params)
+    wanted = plain(job.params)
     changed = [
         f"{key}: {record.params.get(key)!r} -> {value!r}"
         for key, value in wanted.items()
@@ -477,34 +290,6 @@ def _tag_changes(job: Job, record: Record, seen: Seen) -> tuple[dict[str, str], 
     return put, drop
 
 
-def _holds(job: Job) -> tuple[str, ...]:
-    return tuple(sorted({ref.node for ref in job.node.refs if ref.holds}))
-
-
-def _plain(value: Any) -> Any:
-    """The value as the state file would give it back, so that tuples and lists compare equal."""
-    return json.loads(json.dumps(value))
-
-
-def _pause(job: Job, seconds: float, why: str, begun: float) -> Call:
-    def sleep() -> None:
-        job.tell(why, job.clock.now() - begun)
-        job.clock.sleep(seconds)
-
-    return Call(sleep)
-
-
-def _done(job: Job, action: Action, identifier: str, begun: float, *, changed: bool) -> NodeDone:
-    return NodeDone(
-        at=job.clock.wall(),
-        node=job.node.key,
-        action=action,
-        id=identifier,
-        seconds=job.clock.now() - begun,
-        changed=changed,
-    )
-
-
 def _late(job: Job, what: str, why: str | None) -> TimedOutError:
     return TimedOutError(
         f"{job.node.key} was not {what} in time", why=why, hint="nothing is lost; run the same command again"
@@ -514,13 +299,4 @@ def _late(job: Job, what: str, why: str | None) -> TimedOutError:
 def _replaced(job: Job, why: str) -> RefusedError:
     return RefusedError(
         f"{job.node.key} would have to be replaced", why=why, hint=job.kind.way_there, code="replacement"
-    )
-
-
-def _in_the_way(job: Job, error: AwsError) -> RefusedError:
-    return RefusedError(
-        f"something that is not this link's is in the way of {job.node.key}",
-        why=error.why,
-        hint="choose another name or range, or remove it if it is yours; plinkctl does not touch it",
-        code="foreign",
     )

@@ -1,0 +1,116 @@
+"""Making a resource exactly once: the intent, the send, and how a lost answer is resolved.
+
+The order is the promise (reliability.md 3.3): intent durable, marked as sent, one attempt, ID durable. Whatever
+happens in between, `find` tells later whether the attempt took effect, by token, name or tag.
+"""
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any, Final
+
+from plinkctl.aws.faults import Nature
+from plinkctl.aws.patience import poll
+from plinkctl.engine.steps import Call, Commit, Job, Step, holds, pause, plain
+from plinkctl.errors import AwsError, RefusedError, TimedOutError
+from plinkctl.events import Action, NodeActing
+from plinkctl.kinds.base import Attrs
+from plinkctl.state import Phase, Record
+
+_RESENDS: Final = 5  # of a create whose answer was lost, before the user is asked to look
+AGAIN: Final = frozenset({Nature.THROTTLED, Nature.NOT_YET})
+"""AWS said a clear no that time cures."""
+
+
+def intent(job: Job) -> Record:
+    """The record of the node's next incarnation, with its parameters frozen; not yet sent."""
+    state = job.desk.store.state
+    if state is None:
+        raise RuntimeError("no state was begun")
+    incarnation, op = state.next_record(job.node.name)
+    return Record(
+        node=job.node.name,
+        kind=job.kind.name,
+        phase=Phase.CREATING,
+        incarnation=incarnation,
+        op=op,
+        params=plain(job.params),
+        tags=dict(job.desk.user_tags),
+        needs=holds(job),
+    )
+
+
+def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
+    """Exactly once: find, mark as sent, send once, and look again whenever the outcome is in doubt."""
+    ctx = job.ctx(record)
+    begun = job.clock.now()
+    found: Attrs | None = None
+    look, resends = True, 0
+    while True:
+        if look:
+            found = yield from find(job, record, wait=record.sent_at is not None and job.kind.blind)
+            if found is not None:
+                yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.ADOPT, detail=str(found["id"]))
+                break
+        record = replace(record, attempt=record.attempt + 1, sent_at=job.clock.wall())
+        yield Commit(record)
+        yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.CREATE)
+        try:
+            found = yield Call(lambda: job.kind.create(ctx))
+            break
+        except AwsError as error:
+            patient = job.clock.now() - begun < job.within(job.kind.patience.ready_within)
+            if error.nature == Nature.UNCLEAR and resends < _RESENDS:
+                look, resends = True, resends + 1
+                yield pause(job, 2.0 ** (resends - 1), f"the answer was lost ({error.answer.code}); looking", begun)
+            elif error.nature == Nature.EXISTS:
+                found = yield from find(job, record, wait=record.attempt > 1)
+                if found is None:
+                    raise in_the_way(job, error) from error
+                break
+            elif (error.nature in AGAIN or error.answer.code in job.node.transient) and patient:
+                look = False  # AWS said a clear no: nothing was made
+                yield pause(job, min(5.0, 1.0 + record.attempt), f"AWS says {error.answer.code}", begun)
+            elif error.nature == Nature.UNCLEAR:
+                raise
+            else:
+                yield Commit(replace(record, sent_at=None))  # a clear no: the next run need not look for it
+                raise
+    record = replace(record, phase=Phase.CREATED, attrs=dict(found))
+    yield Commit(record)
+    return record
+
+
+def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs | None]:
+    """Look for what this op made. With `wait`, believe that it is absent only after the grace period."""
+    ctx = job.ctx(record)
+    if not wait:
+        found: Attrs | None = yield Call(lambda: job.kind.find(ctx))
+        return found
+    # A clock that was set back makes `sent_at` lie in the future; then it counts as just sent.
+    since = max(0.0, job.clock.wall() - (record.sent_at or job.clock.wall()))
+
+    def look_until() -> Attrs | None:
+        try:
+            return poll(
+                lambda: job.kind.find(ctx),
+                until=lambda seen: seen is not None,
+                what=lambda _: "whether the create that was under way took effect",
+                within=max(0.0, job.grace - since),
+                clock=job.clock,
+                tell=job.tell,
+            )
+        except TimedOutError:
+            return None
+
+    found = yield Call(look_until)
+    return found
+
+
+def in_the_way(job: Job, error: AwsError) -> RefusedError:
+    """AWS says that it exists, and it carries no tag of ours."""
+    return RefusedError(
+        f"something that is not this link's is in the way of {job.node.key}",
+        why=error.why,
+        hint="choose another name or range, or remove it if it is yours; plinkctl does not touch it",
+        code="foreign",
+    )
