@@ -110,7 +110,7 @@ class Board:
             case NodeStarted(node=node):
                 self._change(node, at=event.at, standing=Standing.ACTIVE, text="looking")
             case NodeActing(node=node, action=action, detail=detail):
-                text = f"{DOING[action]} {clean(detail)}".rstrip()
+                text = f"{DOING[action]} {short_id(clean(detail))}".rstrip()
                 self._change(node, at=event.at, standing=Standing.ACTIVE, text=text)
             case NodeWaiting(node=node, what=what, usual=usual):
                 text = f"waiting for {clean(what)}"

@@ -33,9 +33,11 @@ _MARKS: Final[dict[Standing, tuple[str, str, Style]]] = {
     Standing.SKIPPED: ("–", "-", "dim"),  # noqa: RUF001 - a dash is meant
 }
 _ELAPSED: Final = 6
-_USUAL: Final = 26
+_USUAL: Final = 28
+_USUALLY: Final = len("  usually ")
 _NAME: Final = 28
 _MIDDLE: Final = 24
+_LEAST: Final = 8
 
 
 class Live:
@@ -92,6 +94,8 @@ class Live:
                     self._say(self._styled(clean(plain.finish(event)), "dim"))
                 case Called() if not self._verbose:
                     pass
+                case Noted(level="info", message=message):
+                    self._say(clean(message))
                 case Noted() | CheckDone() | Called():
                     self._say(*(self._styled(clean(line), _weight(event)) for line in plain.lines(event)))
                 case _ if self._board:
@@ -164,9 +168,11 @@ class Live:
         """One item in at most `width` columns; `cut` False lets what must be readable run over the edge."""
         match item:
             case SideLine(side=side, finished=finished, of=of):
-                return self._styled(side, "strong") + self._styled(f"  {finished} of {of}", "dim")
+                rest = self._cut(f"  {finished} of {of}", width - len(side)).rstrip()
+                return self._styled(self._cut(side, width).rstrip(), "strong") + self._styled(rest, "dim")
             case Folded(standing=standing, count=count):
-                return f"  {self._mark(standing, spin=False)} {self._styled(f'{count} {standing.value}', 'dim')}"
+                rest = self._cut(f"{count} {standing.value}", width - 4).rstrip()
+                return f"  {self._mark(standing, spin=False)} {self._styled(rest, 'dim')}"
             case Detail(text=text, is_hint=is_hint):
                 text = f"      {text}" if is_hint else f"    {text}"
                 return self._styled(self._cut(text, width).rstrip() if cut else text, "" if is_hint else "dim")
@@ -176,14 +182,16 @@ class Live:
     def _row(self, board: Board, row: Row, width: int, *, cut: bool) -> str:
         name_width = min(board.name_width, _NAME)
         room = width - 4 - name_width - 2 - 1 - _ELAPSED
-        usual_width = min(board.usual_width + 8, _USUAL, room - _MIDDLE) if cut else 0
-        if usual_width < 8:
+        if room < _LEAST:
+            return f"  {self._mark(row.standing, spin=cut)} {self._cut(row.name, width - 4)}".rstrip()
+        usual_width = min(board.usual_width + _USUALLY, _USUAL, room - _MIDDLE) if cut else 0
+        if usual_width < _USUALLY:
             usual_width = 0
         text = board.waits_for(row) if row.standing is Standing.TO_COME else row.text
         runs_over = not cut and row.standing in _SPEAKING and cells(text) > room
         middle = text if runs_over else self._cut(text, room - usual_width)
         elapsed = self._elapsed(row).rjust(_ELAPSED)
-        usual = f"  usual {row.usual}" if usual_width and row.usual and row.standing is Standing.ACTIVE else ""
+        usual = f"  usually {row.usual}" if usual_width and row.usual and row.standing is Standing.ACTIVE else ""
         if not elapsed.strip():  # inside a style, spaces at the end would survive and wrap after a resize
             middle = middle.rstrip()
         body: Style = "bad" if row.standing is Standing.FAILED else "dim" if row.standing in _QUIET else ""

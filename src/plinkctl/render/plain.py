@@ -88,7 +88,7 @@ def _(event: NodeActing) -> Iterator[str]:
 
 @lines.register
 def _(event: NodeWaiting) -> Iterator[str]:
-    usual = f", usual {event.usual}" if event.usual else ""
+    usual = f", usually {event.usual}" if event.usual else ""
     yield f"{event.node}  waiting for {event.what}, {duration(event.waited)} so far{usual}"
 
 

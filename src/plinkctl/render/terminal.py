@@ -81,12 +81,14 @@ def cells(text: str) -> int:
 
 def fitted(text: str, width: int, *, more: str = "…") -> str:
     """The text in exactly `width` columns: padded, or cut with a mark that says so."""
+    if width <= 0:
+        return ""
     if (size := cells(text)) <= width:
         return text + " " * (width - size)
-    kept = text[: max(0, width - 1)]
+    kept = text[: width - 1]
     while cells(kept) > width - 1:
         kept = kept[:-1]
-    return fitted(kept + more, width, more=more) if width > 0 else ""
+    return fitted(kept + more, width)
 
 
 class Sink:

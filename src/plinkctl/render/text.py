@@ -20,13 +20,13 @@ def _lines(item: Any, label: str | None, columns: list[str] | None) -> Iterator[
     if isinstance(item, dict):
         keys = columns if columns is not None else sorted(key for key, value in item.items() if _is_scalar(value))
         if keys:
-            yield head + [_word(item.get(key, "")) for key in keys]
+            yield head + [clean(item.get(key, "")) for key in keys]
         for key in sorted(key for key, value in item.items() if not _is_scalar(value)):
             yield from _lines(item[key], key, None)
     elif isinstance(item, list):
         yield from _list_lines(item, label, head)
     else:
-        yield [*head, _word(item)]
+        yield [*head, clean(item)]
 
 
 def _list_lines(items: list[Any], label: str | None, head: list[str]) -> Iterator[list[str]]:
@@ -39,14 +39,10 @@ def _list_lines(items: list[Any], label: str | None, head: list[str]) -> Iterato
         for item in items:
             yield from _lines(item, label, None)
     elif label:
-        yield from ([*head, _word(item)] for item in items)
+        yield from ([*head, clean(item)] for item in items)
     elif items:
-        yield [_word(item) for item in items]
+        yield [clean(item) for item in items]
 
 
 def _is_scalar(value: Any) -> bool:
     return not isinstance(value, (dict, list))
-
-
-def _word(value: Any) -> str:
-    return clean(value)
