@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import (
     EC2ClientError,
-    InvalidSecurityGroupNotFoundError,
     InvalidVpcEndPointIdError,
 )
 from moto.ec2.models import vpcs
 from moto.ec2.responses.vpcs import VPCs
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.admission import check_groups, check_private_dns, check_subnets
 from plinkctl.sandbox.answers import (
     filtered,
     given_tags,
@@ -148,10 +148,17 @@ class Endpoint:
         self.life.turn(world.now(), ("pending", 0), ("available", delay))
 
     def change(self, *, subnets: list[Any], groups: list[str], private_dns: bool) -> None:
-        """Take over other subnets, groups or private DNS; new subnets make it pending once more."""
-        self.groups, self.private_dns = groups, private_dns
+        """Take over other subnets, groups or private DNS; new subnets make it pending once more.
+
+        Raises:
+            EC2ClientError: InsufficientFreeAddressesInSubnet.
+        """
         wanted = {subnet.id for subnet in subnets}
         had = {eni.subnet.id for eni in self.interfaces}
+        for subnet in subnets:
+            if subnet.id not in had:
+                world.free_address(subnet)  # a full subnet is refused before anything is changed
+        self.groups, self.private_dns = groups, private_dns
         for eni in self.interfaces:
             if eni.subnet.id not in wanted:
                 world.release(eni, after=0)
@@ -176,59 +183,6 @@ def _settle(moment: float) -> None:
                 del backend.vpc_end_points[found.id]
 
 
-def _subnets(backend: Any, vpc_id: str, subnet_ids: list[str], service: Service) -> list[Any]:
-    """The subnets of an endpoint, checked as AWS checks them. Raises EC2ClientError."""
-    subnets = [backend.get_subnet(one) for one in subnet_ids]
-    for subnet in subnets:
-        if subnet.vpc_id != vpc_id:
-            raise EC2ClientError("InvalidParameter", f"The subnet {subnet.id} does not belong to VPC {vpc_id}.")
-    if len({subnet.availability_zone for subnet in subnets}) < len(subnets):
-        raise EC2ClientError(
-            "DuplicateSubnetsInSameZone",
-            "For an interface VPC endpoint, you can specify only one subnet per Availability Zone.",
-        )
-    for subnet in subnets:
-        if subnet.availability_zone_id not in service.zone_ids:
-            raise EC2ClientError(
-                "InvalidParameter",
-                f"The VPC endpoint service {service.name} does not support the availability zone of the subnet: "
-                f"{subnet.id}.",
-            )
-    return subnets
-
-
-def _groups(backend: Any, vpc_id: str, group_ids: list[str]) -> list[str]:
-    """The groups of an endpoint; the VPC's default group when none is given. Raises EC2ClientError."""
-    for group_id in group_ids:
-        if group_id not in backend.groups[vpc_id]:
-            raise InvalidSecurityGroupNotFoundError(group_id)
-    return group_ids or [backend.get_default_security_group(vpc_id).id]
-
-
-def _check_private_dns(vpc: Any, service: Service, *, waiting: bool) -> None:
-    """Refuse private DNS where its conditions are missing, in AWS's words. Raises EC2ClientError."""
-    refusal = None
-    if not service.private_dns:
-        refusal = (
-            f"Private DNS can't be enabled because the service {service.name} does not provide a private DNS name."
-        )
-    elif service.private_dns["State"] != "verified":
-        refusal = (
-            f"Private DNS can't be enabled because the service {service.name} has not verified the private DNS name."
-        )
-    elif waiting:
-        refusal = (
-            f"Private DNS can only be enabled after the endpoint connection is accepted by the owner of {service.name}."
-        )
-    elif not (vpc.enable_dns_support and vpc.enable_dns_hostnames):
-        refusal = (
-            "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true "
-            f"for {vpc.id}"
-        )
-    if refusal:
-        raise EC2ClientError("InvalidParameter", refusal)
-
-
 @override(VPCs, "create_vpc_endpoint")
 def _create(_original: Any, self: Any) -> ActionResult:
     """CreateVpcEndpoint, for interface endpoints to a service of the sandbox."""
@@ -245,11 +199,11 @@ def _create(_original: Any, self: Any) -> ActionResult:
                 "InvalidParameter",
                 f"Endpoint type ({kind}) does not match available service types ([Interface]).",
             )
-        subnets = _subnets(backend, vpc.id, self._get_param("SubnetIds", []), service)
-        groups = _groups(backend, vpc.id, self._get_param("SecurityGroupIds", []))
+        subnets = check_subnets(backend, vpc.id, self._get_param("SubnetIds", []), service)
+        groups = check_groups(backend, vpc.id, self._get_param("SecurityGroupIds", []))
         private_dns = self._get_bool_param("PrivateDnsEnabled", False)
         if private_dns:
-            _check_private_dns(vpc, service, waiting=service.acceptance)
+            check_private_dns(vpc, service, waiting=service.acceptance)
         tags = given_tags(self, "vpc-endpoint")
         refuse_dry_run(self)
 
@@ -266,8 +220,8 @@ def _create(_original: Any, self: Any) -> ActionResult:
             name=f"{endpoint_id}-{label}.{service.id}.{region}.vpce.amazonaws.com",
             groups=groups,
         )
-        backend.vpc_end_points[endpoint_id] = moto
         endpoint.change(subnets=subnets, groups=groups, private_dns=private_dns)
+        backend.vpc_end_points[endpoint_id] = moto
         if not service.acceptance:
             endpoint.accept()
         return endpoint
@@ -296,9 +250,9 @@ def _modify(_original: Any, self: Any) -> ActionResult:
     private_dns = self._get_bool_param("PrivateDnsEnabled", endpoint.private_dns)
     if private_dns:
         vpc = backend.get_vpc(endpoint.vpc_id)
-        _check_private_dns(vpc, endpoint.service, waiting=state == "pendingAcceptance")
-    subnets = _subnets(backend, endpoint.vpc_id, subnet_ids, endpoint.service)
-    groups = _groups(backend, endpoint.vpc_id, groups)
+        check_private_dns(vpc, endpoint.service, waiting=state == "pendingAcceptance")
+    subnets = check_subnets(backend, endpoint.vpc_id, subnet_ids, endpoint.service)
+    groups = check_groups(backend, endpoint.vpc_id, groups)
     refuse_dry_run(self)
     endpoint.change(subnets=subnets, groups=groups, private_dns=private_dns)
     return ActionResult({"Return": True})

@@ -78,7 +78,7 @@ def _settle(moment: float) -> None:
 
 def interfaces_of(function: Any) -> list[Any]:
     """The interfaces a function (moto's) can send from, one for each of its subnets; empty when it is in no VPC."""
-    return [eni for place in function.sandbox.places for eni in world.owned_by(place)]
+    return [eni for place in function.sandbox.places for eni in world.owned_by(place) if eni.attachment_id]
 
 
 def state_of(function: Any) -> str:

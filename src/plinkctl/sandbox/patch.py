@@ -37,6 +37,7 @@ PARTS: Final = (
     "plinkctl.sandbox.targets",
     "plinkctl.sandbox.roles",
     "plinkctl.sandbox.functions",
+    "plinkctl.sandbox.invoke",
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -1,0 +1,63 @@
+"""What an interface endpoint must fulfil to be made or changed, in the order and the words of AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.exceptions import EC2ClientError, InvalidSecurityGroupNotFoundError
+
+if TYPE_CHECKING:
+    from plinkctl.sandbox.services import Service
+
+
+def check_subnets(backend: Any, vpc_id: str, subnet_ids: list[str], service: Service) -> list[Any]:
+    """The subnets of an endpoint, checked as AWS checks them. Raises EC2ClientError."""
+    subnets = [backend.get_subnet(one) for one in subnet_ids]
+    for subnet in subnets:
+        if subnet.vpc_id != vpc_id:
+            raise EC2ClientError("InvalidParameter", f"The subnet {subnet.id} does not belong to VPC {vpc_id}.")
+    if len({subnet.availability_zone for subnet in subnets}) < len(subnets):
+        raise EC2ClientError(
+            "DuplicateSubnetsInSameZone",
+            "For an interface VPC endpoint, you can specify only one subnet per Availability Zone.",
+        )
+    for subnet in subnets:
+        if subnet.availability_zone_id not in service.zone_ids:
+            raise EC2ClientError(
+                "InvalidParameter",
+                f"The VPC endpoint service {service.name} does not support the availability zone of the subnet: "
+                f"{subnet.id}.",
+            )
+    return subnets
+
+
+def check_groups(backend: Any, vpc_id: str, group_ids: list[str]) -> list[str]:
+    """The groups of an endpoint; the VPC's default group when none is given. Raises EC2ClientError."""
+    for group_id in group_ids:
+        if group_id not in backend.groups[vpc_id]:
+            raise InvalidSecurityGroupNotFoundError(group_id)
+    return group_ids or [backend.get_default_security_group(vpc_id).id]
+
+
+def check_private_dns(vpc: Any, service: Service, *, waiting: bool) -> None:
+    """Refuse private DNS where its conditions are missing, in AWS's words. Raises EC2ClientError."""
+    refusal = None
+    if not service.private_dns:
+        refusal = (
+            f"Private DNS can't be enabled because the service {service.name} does not provide a private DNS name."
+        )
+    elif service.private_dns["State"] != "verified":
+        refusal = (
+            f"Private DNS can't be enabled because the service {service.name} has not verified the private DNS name."
+        )
+    elif waiting:
+        refusal = (
+            f"Private DNS can only be enabled after the endpoint connection is accepted by the owner of {service.name}."
+        )
+    elif not (vpc.enable_dns_support and vpc.enable_dns_hostnames):
+        refusal = (
+            "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true "
+            f"for {vpc.id}"
+        )
+    if refusal:
+        raise EC2ClientError("InvalidParameter", refusal)
