@@ -35,13 +35,15 @@ def _list_lines(items: list[Any], label: str | None, head: list[str]) -> Iterato
         columns = sorted({key for item in objects for key, value in item.items() if _is_scalar(value)})
         for item in items:
             yield from _lines(item, label, columns)
-    elif any(isinstance(item, list) for item in items):
-        for item in items:
+        return
+    scalars = [clean(item) for item in items if _is_scalar(item)]
+    if label:
+        yield from ([*head, word] for word in scalars)
+    elif scalars:
+        yield scalars
+    for item in items:
+        if not _is_scalar(item):
             yield from _lines(item, label, None)
-    elif label:
-        yield from ([*head, clean(item)] for item in items)
-    elif items:
-        yield [clean(item) for item in items]
 
 
 def _is_scalar(value: Any) -> bool:
