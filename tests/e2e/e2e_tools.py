@@ -1,0 +1,141 @@
+"""What the end-to-end tests look with: boto3 as a stranger sees the sandbox, the sandbox's own log, and progress lines.
+
+Nothing here knows how plinkctl works inside; it asks AWS's doors and reads what a user can read.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import select
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterable
+
+    from conftest import Shell
+    from plinkctl.sandbox.daemon import Running
+
+PROVIDER, CONSUMER = "111111111111", "222222222222"
+BOTH = ("--provider-profile", "provider", "--consumer-profile", "consumer")
+PROOF = "Hello from ALB!"
+
+#: Operations that change nothing; whatever else is called counts as a change.
+_READS = re.compile(r"(Describe|Get|List)")
+
+
+class Aws:
+    """Both accounts of a sandbox through plain boto3."""
+
+    def __init__(self, running: Running) -> None:
+        self._known = configparser.ConfigParser()
+        self._known.read(running.config_file)
+
+    def client(self, profile: str, service: str) -> Any:
+        """A client of that account."""
+        known = self._known[f"profile {profile}"]
+        session = boto3.Session(
+            aws_access_key_id=known["aws_access_key_id"],
+            aws_secret_access_key=known["aws_secret_access_key"],
+            region_name=known["region"],
+        )
+        return session.client(service, endpoint_url=known["endpoint_url"])
+
+    def census(self) -> dict[str, list[Any]]:
+        """Everything a link could leave behind, in both accounts, as IDs; equal censuses mean equal worlds."""
+        return {f"{p} {kind}": sorted(ids) for p in ("provider", "consumer") for kind, ids in self._things(p)}
+
+    def _things(self, profile: str) -> Iterable[tuple[str, list[Any]]]:
+        ec2, elb = self.client(profile, "ec2"), self.client(profile, "elbv2")
+        for operation, key, identifier in (
+            ("describe_vpcs", "Vpcs", "VpcId"),
+            ("describe_subnets", "Subnets", "SubnetId"),
+            ("describe_route_tables", "RouteTables", "RouteTableId"),
+            ("describe_security_groups", "SecurityGroups", "GroupId"),
+            ("describe_security_group_rules", "SecurityGroupRules", "SecurityGroupRuleId"),
+            ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+            ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
+            ("describe_vpc_endpoint_service_configurations", "ServiceConfigurations", "ServiceId"),
+            ("describe_vpc_endpoint_connections", "VpcEndpointConnections", "VpcEndpointId"),
+        ):
+            found = getattr(ec2, operation)()[key]
+            live = [i for i in found if str(i.get("VpcEndpointState", i.get("State"))).lower() != "deleted"]
+            yield key, [item[identifier] for item in live]
+        yield "LoadBalancers", [i["LoadBalancerArn"] for i in elb.describe_load_balancers()["LoadBalancers"]]
+        yield "TargetGroups", [i["TargetGroupArn"] for i in elb.describe_target_groups()["TargetGroups"]]
+        yield "Roles", [i["Arn"] for i in self.client(profile, "iam").list_roles()["Roles"]]
+        yield "LogGroups", [i["arn"] for i in self.client(profile, "logs").describe_log_groups()["logGroups"]]
+        yield "Functions", [i["FunctionArn"] for i in self.client(profile, "lambda").list_functions()["Functions"]]
+
+
+def link_file(shell: Shell, content: str, name: str = "link.yaml") -> str:
+    """Write a link file into the shell's folder; its name."""
+    (shell.folder / name).write_text(content)
+    return name
+
+
+def calls(shell: Shell, running: Running) -> list[dict[str, Any]]:
+    """The API calls the sandbox has answered, as `plinkctl sandbox calls` tells them."""
+    done = shell("sandbox", "calls", "--folder", str(running.folder), "-o", "json")
+    assert done.code == 0, done.err
+    found: list[dict[str, Any]] = done.data["calls"]
+    return found
+
+
+@dataclass
+class Meter:
+    """Counts the calls made since it was made."""
+
+    shell: Shell
+    running: Running
+    since: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.since = self._last()
+
+    def _last(self) -> int:
+        return max((call["number"] for call in calls(self.shell, self.running)), default=0)
+
+    def all(self) -> list[str]:
+        """The actions called."""
+        return [call["action"] for call in calls(self.shell, self.running) if call["number"] > self.since]
+
+    def mutating(self) -> list[str]:
+        """The actions called that change something."""
+        return [action for action in self.all() if not _READS.match(action)]
+
+
+def read_until(process: subprocess.Popen[str], pattern: str, *, within: float = 30) -> str:
+    """Read the process's stderr up to a line that matches; what was read is returned."""
+    assert process.stderr is not None
+    heard, deadline = "", time.monotonic() + within
+    descriptor = process.stderr.fileno()
+    while not re.search(pattern, heard):
+        left = deadline - time.monotonic()
+        assert left > 0, f"no line like {pattern!r} within {within} s:\n{heard}"
+        if select.select([descriptor], [], [], left)[0]:
+            chunk = os.read(descriptor, 65536).decode()
+            assert chunk, f"it ended before a line like {pattern!r}:\n{heard}"
+            heard += chunk
+    return heard
+
+
+def envelope(text: str) -> dict[str, Any]:
+    """The text as one whole envelope and nothing else."""
+    found: dict[str, Any] = json.loads(text)
+    assert found["schema"] == "plinkctl/1"
+    return found
+
+
+def untroubled(*texts: str) -> None:
+    """No traceback and no bug report in what a user sees."""
+    for text in texts:
+        assert "Traceback" not in text
+        assert "a bug in plinkctl" not in text
