@@ -24,8 +24,15 @@ class Side:
     session: boto3.Session
     url: str
     account: str
+    made: dict[str, Any]
 
     def client(self, service: str) -> Any:
+        """A client without retries; made once, for reading a service's model takes longer than a test."""
+        if service not in self.made:
+            self.made[service] = self._make(service)
+        return self.made[service]
+
+    def _make(self, service: str) -> Any:
         settings = Config(retries={"mode": "standard", "total_max_attempts": 1}, parameter_validation=True)
         return self.session.client(service, endpoint_url=self.url, config=settings)
 
@@ -52,17 +59,22 @@ def _side(served: gateway.Server, alias: str) -> Side:
         aws_secret_access_key=account.secret,
         region_name=served.world.region,
     )
-    return Side(session, served.url, account.id)
+    return Side(session, served.url, account.id, {})
+
+
+@pytest.fixture(scope="session")
+def sides(served: gateway.Server) -> dict[str, Side]:
+    return {alias: _side(served, alias) for alias in ("provider", "consumer")}
 
 
 @pytest.fixture
-def provider(served: gateway.Server, sandbox: world.World) -> Side:
-    return _side(served, "provider")
+def provider(sides: dict[str, Side], sandbox: world.World) -> Side:
+    return sides["provider"]
 
 
 @pytest.fixture
-def consumer(served: gateway.Server, sandbox: world.World) -> Side:
-    return _side(served, "consumer")
+def consumer(sides: dict[str, Side], sandbox: world.World) -> Side:
+    return sides["consumer"]
 
 
 @pytest.fixture
