@@ -319,3 +319,12 @@ def test_tags_of_all_four_kinds_are_kept_changed_and_gone_with_their_resource(he
     assert {one["ResourceArn"]: one["Tags"] for one in described} == {arn: [{"Key": "0", "Value": "v"}] for arn in arns}
     here.elb.delete_load_balancer(LoadBalancerArn=made.net)
     refused("LoadBalancerNotFound", here.elb.describe_tags, ResourceArns=[made.net])
+
+
+def test_a_wider_matcher_makes_a_target_healthy_again(here: Any) -> None:
+    made = here.front(status="404", group=here.group)
+    open_door = [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    here.ec2.authorize_security_group_ingress(GroupId=here.group, IpPermissions=open_door)
+    assert here.health(made.targets) == ("unhealthy", "Target.ResponseCodeMismatch")
+    here.elb.modify_target_group(TargetGroupArn=made.targets, Matcher={"HttpCode": "200-599"})
+    assert here.health(made.targets) == ("healthy", None)

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from plinkctl.sandbox import world
 
@@ -18,8 +19,8 @@ def _connection(made: Any) -> Any:
 def test_an_endpoint_waits_for_the_provider_then_is_pending_then_available(
     sandbox: world.World, offer: Any, place: Any
 ) -> None:
-    sandbox.profile = world.REAL
     made, here = offer(), place()
+    sandbox.profile = world.REAL
     endpoint = here.connect(made.name)
     sandbox.clock.advance(3600)
     assert here.state() == "pendingAcceptance"
@@ -35,8 +36,8 @@ def test_an_endpoint_waits_for_the_provider_then_is_pending_then_available(
 
 
 def test_a_service_that_accepts_all_leaves_out_the_waiting(sandbox: world.World, offer: Any, place: Any) -> None:
-    sandbox.profile = world.REAL
     made, here = offer(acceptance=False), place()
+    sandbox.profile = world.REAL
     here.connect(made.name)
     assert here.endpoint["State"] == "pending"
     sandbox.clock.advance(60)
@@ -293,3 +294,28 @@ def test_an_endpoints_interface_cannot_be_deleted_detached_or_given_other_groups
     group = here.ec2.create_security_group(GroupName="g", Description="d", VpcId=here.vpc)["GroupId"]
     change = {"NetworkInterfaceId": eni_id, "Groups": [group]}
     refused("OperationNotPermitted", here.ec2.modify_network_interface_attribute, **change)
+
+
+def test_a_new_service_is_unavailable_for_a_moment_though_it_says_available(
+    sandbox: world.World, offer: Any, place: Any, refused: Any
+) -> None:
+    here = place()
+    sandbox.profile = world.REAL
+    made = offer()
+    [service] = made.ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]
+    assert service["ServiceState"] == "Available"
+    with pytest.raises(ClientError) as caught:
+        here.connect(made.name)
+    assert caught.value.response["Error"]["Code"] == "Unavailable"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    sandbox.clock.advance(sandbox.profile.service)
+    here.connect(made.name)
+
+
+def test_a_token_used_before_a_deletion_gives_the_deleted_endpoint_again(offer: Any, place: Any) -> None:
+    made, here = offer(), place()
+    first = here.connect(made.name, ClientToken="t")
+    here.ec2.delete_vpc_endpoints(VpcEndpointIds=[first])
+    assert here.connect(made.name, ClientToken="t") == first
+    assert here.endpoint["State"] == "deleted"
+    assert here.ec2.describe_vpc_endpoints()["VpcEndpoints"] == []

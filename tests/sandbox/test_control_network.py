@@ -244,3 +244,22 @@ def test_a_reset_forgets_the_resources_and_keeps_the_keys(sandbox: world.World, 
     world.reset()
     assert made not in [vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]]
     assert consumer.client("sts").get_caller_identity()["Account"] == sandbox.account("consumer").id
+
+
+def test_a_dry_run_of_a_creation_creates_nothing(consumer: Any, refused: Any) -> None:
+    ec2 = consumer.client("ec2")
+    before = len(ec2.describe_vpcs()["Vpcs"])
+    refused("DryRunOperation", ec2.create_vpc, CidrBlock="10.0.0.0/16", DryRun=True)
+    assert len(ec2.describe_vpcs()["Vpcs"]) == before
+
+
+def test_the_id_that_does_not_exist_is_the_one_named(place: Any, refused: Any) -> None:
+    here = place()
+    lost = "vpc-00000000000000000"
+    message = refused("InvalidVpcID.NotFound", here.ec2.describe_vpcs, VpcIds=[here.vpc, lost])
+    assert message == f"The vpc ID '{lost}' does not exist"
+    lost = "sg-00000000000000000"
+    message = refused("InvalidGroup.NotFound", here.ec2.describe_security_groups, GroupIds=[lost])
+    assert message == f"The security group '{lost}' does not exist"
+    asked = {"GroupName": "g", "Description": "d", "VpcId": "vpc-00000000000000000"}
+    refused("InvalidVpcID.NotFound", here.ec2.create_security_group, **asked)

@@ -5,9 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.exceptions import EC2ClientError, InvalidSecurityGroupNotFoundError
+from werkzeug.exceptions import HTTPException
+
+from plinkctl.sandbox import world
 
 if TYPE_CHECKING:
     from plinkctl.sandbox.services import Service
+
+
+class UnavailableError(HTTPException):
+    """EC2's 503 `Unavailable`; moto's own errors are always answered with 400."""
+
+    code = 503
+    description = (
+        "<Response><Errors><Error><Code>Unavailable</Code><Message>The service is unavailable. Please try again "
+        "shortly.</Message></Error></Errors><RequestID>unavailable</RequestID></Response>"
+    )
+
+
+def check_ready(service: Service) -> None:
+    """Refuse a service so new that it takes no endpoint yet, though it is `Available`. Raises UnavailableError."""
+    if world.now() < service.ready:
+        raise UnavailableError
 
 
 def check_subnets(backend: Any, vpc_id: str, subnet_ids: list[str], service: Service) -> list[Any]:

@@ -84,6 +84,7 @@ class Profile:
     endpoint_pending: float = 0.0  # pending -> available, after creation, acceptance or a change of subnets
     endpoint_deleting: float = 0.0  # deleting -> gone, its interfaces with it
     rejection: float = 0.0  # until a rejection is seen, and the service can be deleted
+    service: float = 0.0  # a new service says it is available, and yet takes no endpoint
     service_deleting: float = 0.0  # a deleted service still holds its load balancer
     function: float = 0.0  # Pending -> Active, and each update
     function_interface: float = 0.0  # a function's interfaces after its deletion; detached at half that time
@@ -117,6 +118,7 @@ REAL: Final = Profile(
     endpoint_pending=60,  # 1 to 3 minutes, from totals of Terraform's acceptance tests
     endpoint_deleting=45,  # "minutes"; public pollers allow 3 to 10
     rejection=10,  # a public tool waits up to 90 s for a rejection to be reflected
+    service=5,  # reported as minutes at worst (aws-sdk-go-v2 issues 2254 and 2870)
     service_deleting=10,  # a public tool retries the load balancer's deletion every 10 s
     function=45,  # Lambda's documentation: "a minute or so"
     function_interface=600,  # seen detached after 4 minutes; documented up to 20

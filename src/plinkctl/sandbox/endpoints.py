@@ -21,7 +21,7 @@ from moto.ec2.models import vpcs
 from moto.ec2.responses.vpcs import VPCs
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.admission import check_groups, check_private_dns, check_subnets
+from plinkctl.sandbox.admission import check_groups, check_private_dns, check_ready, check_subnets
 from plinkctl.sandbox.answers import (
     filtered,
     given_tags,
@@ -199,6 +199,7 @@ def _create(_original: Any, self: Any) -> ActionResult:
                 "InvalidParameter",
                 f"Endpoint type ({kind}) does not match available service types ([Interface]).",
             )
+        check_ready(service)
         subnets = check_subnets(backend, vpc.id, self._get_param("SubnetIds", []), service)
         groups = check_groups(backend, vpc.id, self._get_param("SecurityGroupIds", []))
         private_dns = self._get_bool_param("PrivateDnsEnabled", False)

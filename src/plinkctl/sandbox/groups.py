@@ -41,6 +41,23 @@ def _create(
     return group
 
 
+@override(SecurityGroupBackend, "describe_security_groups")
+def _describe(
+    original: Any, self: Any, group_ids: list[str] | None = None, groupnames: Any = None, filters: Any = None
+) -> Any:
+    """DescribeSecurityGroups, which names the ID that does not exist; moto names all that were asked for."""
+    for group_id in group_ids or []:
+        if self.get_security_group_from_id(group_id) is None:
+            raise InvalidSecurityGroupNotFoundError(group_id)
+    return original(self, group_ids, groupnames, filters)
+
+
+@override(SecurityGroupRule, "description")
+def _description(original: Any, self: Any) -> Any:
+    """A rule's description, also when its peer is a group."""
+    return original(self) or self.source_group.get("Description")
+
+
 @override(SecurityGroupBackend, "delete_security_group")
 def _delete(original: Any, self: Any, name: str | None = None, group_id: str | None = None) -> None:
     """DeleteSecurityGroup: not the default one, not while an interface has it or another group's rule names it."""

@@ -1,6 +1,7 @@
-"""EC2's lists: filters that mean "any of these", pages, and tags that go when their resource goes.
+"""What all of EC2's calls have in common, for those that are moto's: filters, pages, dry runs, tags.
 
-One table for what moto gives whole; the lists the sandbox builds itself use `answers`.
+A filter means "any of these"; a list comes in pages; a dry run changes nothing; a tag goes when its resource goes. The
+calls the sandbox answers itself use `answers`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from moto.ec2.responses.tags import TagResponse
 from moto.ec2.responses.vpcs import VPCs
 from moto.ec2.utils import get_prefix
 
-from plinkctl.sandbox.answers import filtered, paged
+from plinkctl.sandbox.answers import filtered, paged, refuse_dry_run
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
@@ -47,6 +48,21 @@ _paginate(RouteTables, "describe_route_tables", "RouteTables")
 _paginate(SecurityGroups, "describe_security_groups", "SecurityGroups")
 _paginate(SecurityGroups, "describe_security_group_rules", "SecurityGroupRules")
 _paginate(ElasticNetworkInterfaces, "describe_network_interfaces", "NetworkInterfaces")
+
+
+def _refuse_dry_runs(owner: Any, *methods: str) -> None:
+    """Let calls that moto would carry out end before they begin, when only asked for."""
+    for method in methods:
+
+        @override(owner, method)
+        def _dry(original: Any, self: Any) -> Any:
+            refuse_dry_run(self)
+            return original(self)
+
+
+_refuse_dry_runs(VPCs, "create_vpc", "delete_vpc")
+_refuse_dry_runs(Subnets, "create_subnet", "delete_subnet")
+_refuse_dry_runs(RouteTables, "associate_route_table", "disassociate_route_table", "delete_route_table")
 
 
 def _living(backend: Any) -> dict[str, set[str]]:

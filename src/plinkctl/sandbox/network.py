@@ -16,6 +16,7 @@ from moto.ec2.exceptions import (
     EC2ClientError,
     InvalidAvailabilityZoneError,
     InvalidParameterCombination,
+    InvalidVPCIdError,
 )
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface, NetworkInterfaceBackend
@@ -82,6 +83,24 @@ def _create_subnet(
     subnet._availability_zone = zone
     subnet.default_for_az = subnet.map_public_ip_on_launch = self.get_vpc(vpc_id).is_default
     return subnet
+
+
+@override(VPCBackend, "describe_vpcs")
+def _describe_vpcs(original: Any, self: Any, vpc_ids: list[str] | None = None, filters: Any = None) -> Any:
+    """DescribeVpcs, which names the ID that does not exist; moto names all that were asked for."""
+    for vpc_id in vpc_ids or []:
+        self.get_vpc(vpc_id)
+    return original(self, vpc_ids, filters)
+
+
+@override(VPCBackend, "get_vpc")
+def _get_vpc(_original: Any, self: Any, vpc_id: str) -> Any:
+    """The VPC of that ID, or AWS's words for there being none."""
+    if vpc_id not in self.vpcs:
+        error = InvalidVPCIdError(vpc_id)  # of this class, for moto catches it here and there
+        error.message = f"The vpc ID '{vpc_id}' does not exist"
+        raise error
+    return self.vpcs[vpc_id]
 
 
 # ------------------------------------------------------------------------------- what cannot be deleted

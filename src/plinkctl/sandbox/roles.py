@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from moto.core.responses import ActionResult
 from moto.iam.models import AWSManagedPolicy, IAMBackend, Role, iam_backends
+from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
 from moto.iam.responses import IamResponse
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import LogsBackend
@@ -65,9 +66,13 @@ def _managed_policies(_original: Any, self: Any) -> list[Any]:
 
 
 @override(IAMBackend, "create_role")
-def _create_role(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-    """CreateRole: its age counts by the clock of the sandbox."""
-    role = original(self, *args, **kwargs)
+def _create_role(
+    original: Any, self: Any, role_name: str, assume_role_policy_document: str, *args: Any, **kwargs: Any
+) -> Any:
+    """CreateRole: its age counts by the clock of the sandbox, and its trust policy is read at once."""
+    IAMTrustPolicyDocumentValidator(assume_role_policy_document).validate()
+    role = original(self, role_name, assume_role_policy_document, *args, **kwargs)
+    role.create_date = world.moment(world.now())
     role.sandbox_since, role.sandbox_rights_since = world.now(), {}
     return role
 

@@ -47,6 +47,7 @@ class Service:
         zone_names: the zones it is offered in, as its own account names them; read from the load balancers when
             the service is made or modified, not when they change (as AWS does it).
         life: Available, then Deleting, then Deleted.
+        ready: from when endpoints can be made (seconds of the sandbox's clock).
         permissions: principal -> permission ID.
     """
 
@@ -58,6 +59,7 @@ class Service:
     zone_names: list[str]
     private_dns: dict[str, str] = field(default_factory=dict)
     life: Timeline
+    ready: float
     permissions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -217,6 +219,7 @@ def _create(_original: Any, self: Any) -> ActionResult:
             zone_names=[],
             private_dns=_private_dns(self._get_param("PrivateDnsName")),
             life=Timeline(world.now(), ("Available", 0)),
+            ready=world.now() + world.current().profile.service,
         )
         config.sandbox.refresh_zones()
         backend.configurations[config.id] = config

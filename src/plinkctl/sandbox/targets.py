@@ -6,6 +6,7 @@ closed security group shows up here as it would on AWS, with the reason beside i
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Final
 
 from moto.elbv2 import models
@@ -57,6 +58,16 @@ def _delete(original: Any, self: Any, target_group_arn: str) -> Any:
         raise ResourceInUseError(f"Target group '{target_group_arn}' is currently in use by a listener or a rule")
     self.tagging_service.delete_all_tags_for_resource(target_group_arn)
     return original(self, target_group_arn)
+
+
+@override(ELBv2Backend, "modify_target_group")
+def _modify(original: Any, self: Any, arn: str, *args: Any, **kwargs: Any) -> Any:
+    """ModifyTargetGroup: the matcher also where the group itself is TCP and only its health checks are HTTP."""
+    codes = inspect.signature(original).bind(self, arn, *args, **kwargs).arguments.get("http_codes")
+    group = original(self, arn, *args, **kwargs)
+    if codes and group.health_check_protocol in ("HTTP", "HTTPS"):
+        group.matcher = {"HttpCode": codes}
+    return group
 
 
 def _group(backend: Any, arn: str) -> Any:
