@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -138,6 +139,7 @@ def test_leaving_by_an_exception_leaves_the_listing() -> None:
     assert text[0] == "provider  0 of 2"
     assert text[1].split() == ["*", "nlb", "looking", "1m05s"]
     assert text[2:] == ["  · 1 to come"]
+    assert "plinkctl-live" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_second_walk_leaves_the_first_listing_above() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -254,17 +255,31 @@ def test_a_reader_that_went_away_is_no_error() -> None:
     script = (
         "import sys\n"
         "from plinkctl.render.result import Envelope, render\n"
-        "data = {'a': 'x' * 1_000_000}\n"
+        "sys.stdin.readline()\n"
+        "data = {'a': 'x' * int(sys.argv[1])}\n"
         "envelope = Envelope(command='c', status='success', exit_code=0, data=data)\n"
         "render(envelope, output='json', query=None, stream=sys.stdout, color=False)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        assert child.stdout
-        assert child.stderr
-        child.stdout.read(1)
-        child.stdout.close()
-        assert child.stderr.read() == b""
-        assert child.wait(timeout=30) == 0
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    for size in ("10", "1000000"):
+        with subprocess.Popen(
+            [sys.executable, "-c", script, size],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=buffered,
+        ) as child:
+            assert child.stdout
+            child.stdout.close()
+            child.stdout = None
+            complaint = child.communicate(b"go\n", timeout=30)[1]
+            assert (complaint, child.returncode) == (b"", 0)
+
+
+def test_a_result_that_cannot_be_written_is_not_lost_silently() -> None:
+    envelope = Envelope(command="c", status="success", exit_code=0)
+    with open("/dev/full", "w", encoding="utf-8") as full, pytest.raises(PlinkError, match="cannot be written"):  # noqa: PTH123 - a device
+        render(envelope, output="json", query=None, stream=full, color=False)
 
 
 def test_piped_json_pays_for_no_library_it_does_not_use() -> None:

@@ -101,6 +101,10 @@ def test_a_sink_survives_a_closed_stream_and_remembers_why() -> None:
     assert isinstance(sink.broken, ValueError)
 
 
+BUFFERED = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+"""Only a stream with a buffer has something left at the interpreter's end."""
+
+
 def test_a_reader_that_went_away_changes_neither_the_run_nor_its_exit_code() -> None:
     script = (
         "import sys\n"
@@ -112,7 +116,12 @@ def test_a_reader_that_went_away_changes_neither_the_run_nor_its_exit_code() -> 
     )
     reading, writing = os.pipe()
     with subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=writing, text=True
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        text=True,
+        env=BUFFERED,
     ) as child:
         os.close(writing)
         os.close(reading)
@@ -123,7 +132,9 @@ def test_a_reader_that_went_away_changes_neither_the_run_nor_its_exit_code() -> 
 def test_a_full_disk_behind_stderr_changes_neither() -> None:
     script = "import sys\nfrom plinkctl.render.terminal import Sink\nSink(sys.stderr).write('x\\n')\nprint('done')\n"
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
-        ran = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full, check=False)
+        ran = subprocess.run(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full, env=BUFFERED, check=False
+        )
     assert (ran.stdout, ran.returncode) == (b"done\n", 0)
 
 

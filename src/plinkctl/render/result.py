@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TextIO
 
-from plinkctl.errors import UsageError
+from plinkctl.errors import PlinkError, UsageError
 from plinkctl.render.terminal import Sink, speaks_utf8
 from plinkctl.render.text import text_of
 from plinkctl.render.values import error_object, jsonable
@@ -67,12 +67,16 @@ def render(envelope: Envelope, *, output: Output, query: str | None, stream: Tex
 
     Raises:
         UsageError: The query cannot be read or applied, or was asked for with `table`.
+        PlinkError: The stream cannot be written: its disk is full, or it is closed.
     """
     check_query(query, output)
     document: Any = envelope.to_json()
     if query is not None:
         document = _searched(query, document)
-    Sink(stream).write(_written(document, output, color=color, unicode=speaks_utf8(stream)))
+    sink = Sink(stream)
+    sink.write(_written(document, output, color=color, unicode=speaks_utf8(stream)))
+    if sink.broken and not isinstance(sink.broken, BrokenPipeError):
+        raise PlinkError("the result cannot be written", why=str(sink.broken), code="unwritable") from sink.broken
 
 
 def _written(document: Any, output: Output, *, color: bool, unicode: bool) -> str:
