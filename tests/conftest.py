@@ -1,85 +1,15 @@
-"""What all tests share: a sandbox of their own, and plinkctl as users have it: the installed command."""
+"""What all tests share: a sandbox of their own, and terminals that point at it."""
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
+from shells import Shell, clean_environment, end
 
 from plinkctl.sandbox import daemon, remote
 from plinkctl.sandbox.daemon import Running
-
-PLINKCTL = str(Path(sys.executable).parent / "plinkctl")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A command that has ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The envelope on stdout."""
-        found: dict[str, Any] = json.loads(self.out)
-        return found
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The envelope's data."""
-        found: dict[str, Any] = self.json["data"]
-        return found
-
-
-@dataclass
-class Shell:
-    """A folder and an environment in which commands run, as in a user's terminal."""
-
-    folder: Path
-    env: dict[str, str]
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    def __call__(self, *arguments: str, env: dict[str, str] | None = None, timeout: float = 60) -> Finished:
-        """Run plinkctl to its end, without a terminal."""
-        done = subprocess.run(
-            [PLINKCTL, *arguments],
-            cwd=self.folder,
-            env={**self.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout, done.stderr)
-
-    def ok(self, *arguments: str, code: int = 0) -> dict[str, Any]:
-        """Run plinkctl with `-o json`, insist on the exit code, and give the data."""
-        done = self(*arguments, "-o", "json", "--progress", "plain")
-        assert done.code == code, f"exit {done.code}, wanted {code}\n{done.err}\n{done.out}"
-        return done.data
-
-    def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start plinkctl and leave it running; it is ended with the test."""
-        process = subprocess.Popen(
-            [PLINKCTL, *arguments],
-            cwd=self.folder,
-            env={**self.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.started.append(process)
-        return process
 
 
 @pytest.fixture(scope="session")
@@ -114,18 +44,12 @@ def brisk(sandbox_factory: Callable[[str], Running]) -> Running:
     return running
 
 
-def clean_environment(running: Running | None) -> dict[str, str]:
-    """The caller's environment without anything that AWS clients or plinkctl look at, plus the sandbox's."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PLINKCTL_", "NO_COLOR", "FORCE_COLOR"))}
-    return {**kept, **(daemon.environment(running) if running else {}), "AWS_EC2_METADATA_DISABLED": "true"}
-
-
 @pytest.fixture
 def shell(sandbox: Running, tmp_path: Path) -> Iterator[Shell]:
     """A terminal that points at the instant sandbox."""
     made = Shell(tmp_path, clean_environment(sandbox) | {"XDG_STATE_HOME": str(tmp_path / "xdg")})
     yield made
-    _end(made)
+    end(made)
 
 
 @pytest.fixture
@@ -133,14 +57,7 @@ def brisk_shell(brisk: Running, tmp_path: Path) -> Iterator[Shell]:
     """A terminal that points at the brisk sandbox."""
     made = Shell(tmp_path, clean_environment(brisk) | {"XDG_STATE_HOME": str(tmp_path / "xdg")})
     yield made
-    _end(made)
-
-
-def _end(shell: Shell) -> None:
-    for process in shell.started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    end(made)
 
 
 @pytest.fixture
