@@ -209,15 +209,30 @@ def test_left_alone_the_interface_goes_by_itself(sandbox: world.World, here: Any
     assert here.enis() == []
 
 
-def test_without_its_role_lambda_leaves_the_interface_behind(sandbox: world.World, here: Any) -> None:
+@pytest.mark.parametrize("first", ["role", "function"])
+def test_without_its_role_lambda_leaves_the_interface_behind(sandbox: world.World, here: Any, first: str) -> None:
     here.create(here.role())
     sandbox.profile = world.REAL
     here.iam.detach_role_policy(RoleName="probe", PolicyArn=VPC_ACCESS)
-    here.iam.delete_role(RoleName="probe")
+    if first == "role":
+        here.iam.delete_role(RoleName="probe")
     here.functions.delete_function(FunctionName="probe")
+    if first == "function":
+        here.iam.delete_role(RoleName="probe")
     sandbox.clock.advance(86_400)
     [eni] = here.enis()
     assert eni["Status"] == "available"
+    here.ec2.delete_network_interface(NetworkInterfaceId=eni["NetworkInterfaceId"])
+
+
+def test_once_the_interface_is_gone_the_role_may_go_too(sandbox: world.World, here: Any) -> None:
+    here.create(here.role())
+    sandbox.profile = world.REAL
+    here.functions.delete_function(FunctionName="probe")
+    sandbox.clock.advance(600)
+    here.iam.detach_role_policy(RoleName="probe", PolicyArn=VPC_ACCESS)
+    here.iam.delete_role(RoleName="probe")
+    assert here.enis() == []
 
 
 def test_a_function_made_again_takes_over_the_interface_still_there(sandbox: world.World, here: Any) -> None:

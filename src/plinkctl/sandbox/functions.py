@@ -7,6 +7,7 @@ same subnet and the same groups share one interface, as on AWS. Running them is 
 from __future__ import annotations
 
 import io
+import math
 import uuid
 import zipfile
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClie
 from moto.awslambda.models import LambdaBackend, LambdaStorage
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
+from moto.iam.models import IAMBackend
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.clock import Timeline
@@ -159,18 +161,17 @@ def _plug(function: Any, subnets: list[Any]) -> None:
 def _release(function: Any, places: list[str]) -> None:
     """Let the interfaces of these places linger and go, unless another function is there.
 
-    Lambda takes them away with the function's role. Without the role they are detached, and stay until somebody
-    deletes them.
+    Lambda takes them away by the function's role. When that is gone before they are, they are detached all the same,
+    and then stay until somebody deletes them.
     """
     others = [other for other in _functions() if other is not function]
     used = {place for other in others for place in other.sandbox.places}
     linger = world.current().profile.function_interface
     for place in places:
         for eni in world.owned_by(place) if place not in used else ():
-            if find_role(function.account_id, function.role):
-                world.release(eni, after=linger, detach=linger / 2)
-            else:
-                world.strand(eni, after=linger / 2)
+            eni.sandbox_role = function.role
+            after = linger if find_role(function.account_id, function.role) else math.inf
+            world.release(eni, after=after, detach=linger / 2)
 
 
 @override(LambdaBackend, "create_function")
@@ -269,6 +270,16 @@ def _delete(original: Any, self: Any, function_name: str, qualifier: str | None 
     original(self, function_name, qualifier)
     if qualifier is None:
         _release(function, function.sandbox.places)
+
+
+@override(IAMBackend, "delete_role")
+def _delete_role(original: Any, self: Any, role_name: str) -> None:
+    """DeleteRole: the interfaces that role was still to take away are left behind."""
+    arn = self.get_role(role_name).arn
+    original(self, role_name)
+    for eni in world.interfaces(self.account_id):
+        if getattr(eni, "sandbox_role", None) == arn and eni.sandbox.until is not None:
+            world.strand(eni)
 
 
 @override(LambdaStorage, "all")

@@ -10,6 +10,7 @@ The world decides nothing about AWS's rules; those are in the modules named in `
 from __future__ import annotations
 
 import ipaddress
+import math
 import secrets
 import string
 import threading
@@ -184,7 +185,7 @@ class Owner:
     Attributes:
         kind: the kind of thing it belongs to.
         id: that thing's ID: an endpoint ID, a load balancer's ARN, a function's ARN.
-        until: when it vanishes (seconds of the sandbox's clock); None while its owner lives.
+        until: when it vanishes (seconds of the sandbox's clock, infinity for never); None while its owner lives.
         detached: when it becomes `available`, so that others may delete it; None while attached for good.
     """
 
@@ -255,10 +256,9 @@ def release(eni: Any, *, after: float, detach: float | None = None) -> None:
     settle()
 
 
-def strand(eni: Any, *, after: float) -> None:
-    """Let an interface be `available` after so many seconds, and stay so until somebody deletes it."""
-    eni.sandbox = replace(eni.sandbox, until=None, detached=now() + after)
-    settle()
+def strand(eni: Any) -> None:
+    """Let a released interface stay, once it is `available`, until somebody deletes it."""
+    eni.sandbox = replace(eni.sandbox, until=math.inf)
 
 
 @settler
