@@ -16,7 +16,7 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-RIGHTS = {
+RIGHTS: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [
         {
@@ -38,10 +38,12 @@ FETCH = """
     import http.client, os
 
     def handler(event, context):
-        connection = http.client.HTTPConnection(os.environ["HOST"], event.get("port", 80), timeout=event.get("timeout", 5))
+        host = event.get("host", os.environ["HOST"])
+        connection = http.client.HTTPConnection(host, event.get("port", 80), timeout=event.get("timeout", 5))
         connection.request("GET", event.get("path", "/"))
         answer = connection.getresponse()
-        return {"status": answer.status, "body": answer.read().decode(), "server": answer.getheader("Server")}
+        return {"status": answer.status, "body": answer.read().decode(), "server": answer.getheader("Server"),
+                "location": answer.getheader("Location")}
 """
 
 

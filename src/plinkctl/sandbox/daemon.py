@@ -152,15 +152,19 @@ def stop(folder: Path) -> bool:
     It is asked first, and killed if it has not ended within 5 seconds.
     """
     folder = folder.absolute()
-    running = find(folder)
-    if running is None:
+    if not (folder / "lock").exists():
         return False
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(running.pid, how)
-        if _wait_until_free(folder, _STOP_WITHIN):
-            break
-    remove(folder, *TRANSIENT)
+    # A start that is under way is waited for, else this would find nothing and leave it running.
+    with _starting(folder):
+        running = find(folder)
+        if running is None:
+            return False
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(running.pid, how)
+            if _wait_until_free(folder, _STOP_WITHIN):
+                break
+        remove(folder, *TRANSIENT)
     return True
 
 

@@ -97,8 +97,10 @@ class Gateway:
     def _answer(self, environ: dict[str, Any]) -> Response:
         if refused := _unwelcome(environ):
             return Response(f"plinkctl sandbox: {refused}\n", status=403, content_type="text/plain")
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        if length > _LARGEST:
+        stated = environ.get("CONTENT_LENGTH") or "0"
+        if not stated.isdecimal():
+            return Response("plinkctl sandbox: no such length\n", status=400, content_type="text/plain")
+        if (length := int(stated)) > _LARGEST:
             return Response(f"plinkctl sandbox: more than {_LARGEST} bytes\n", status=413, content_type="text/plain")
         # The whole body before the lock: a slow caller must not hold up the others.
         body = environ["wsgi.input"].read(length)

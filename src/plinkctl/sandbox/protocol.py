@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CREDENTIAL: Final = re.compile(
-    r"^AWS4-HMAC-SHA256 +Credential=(?P<key>[A-Z0-9]{16,128})/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9.-]+)/"
+    r"^AWS4-HMAC-SHA256 +Credential=(?P<key>[A-Z0-9]{16,128})/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/"
 )
 _REST_XML: Final = frozenset({"s3", "route53", "cloudfront"})
 

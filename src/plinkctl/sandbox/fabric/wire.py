@@ -43,6 +43,7 @@ _CONNECT: Final = 0x01
 _RESOLVE: Final = 0xF0
 _IPV4: Final = 0x01
 _DOMAIN: Final = 0x03
+_IPV6: Final = 0x04
 _OK, _NO_HOST, _REFUSED, _NO_COMMAND, _NO_ADDRESS_TYPE = b"\x00", b"\x04", b"\x05", b"\x07", b"\x08"
 
 
@@ -215,14 +216,14 @@ class _Caller(socketserver.BaseRequestHandler):
     def _serve(self, source: str) -> None:
         fabric = self.server.fabric
         _, command, _, kind = self._read(4)
-        if kind == _IPV4:
-            host = str(ipaddress.IPv4Address(self._read(4)))
-        elif kind == _DOMAIN:
-            host = self._read(self._read(1)[0]).decode("ascii", "replace")
-        else:
+        # Always to the end of the request: what is left unread would turn the answer into a reset.
+        length = {_IPV4: 4, _IPV6: 16}.get(kind) or self._read(1)[0]
+        raw = self._read(length)
+        (port,) = struct.unpack("!H", self._read(2))
+        if kind not in (_IPV4, _DOMAIN):
             self._reply(_NO_ADDRESS_TYPE)
             return
-        (port,) = struct.unpack("!H", self._read(2))
+        host = str(ipaddress.IPv4Address(raw)) if kind == _IPV4 else raw.decode("ascii", "replace")
         if command not in (_CONNECT, _RESOLVE):
             self._reply(_NO_COMMAND)
             return

@@ -1,0 +1,266 @@
+"""The gateway: who may come in, what a client is told when something is wrong, what is written down."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from plinkctl.sandbox import gateway, world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def ask(server: gateway.Server, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
+    """One plain HTTP request; status and text of the answer."""
+    place = urlsplit(server.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
+    try:
+        content = json.dumps(body) if body is not None else None
+        connection.request(method, path, body=content, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def signed(server: gateway.Server, service: str = "ec2") -> dict[str, str]:
+    """The header by which a request names its key and service."""
+    key = server.world.account("provider").access_key
+    credential = f"{key}/20260101/us-east-1/{service}/aws4_request"
+    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"}
+
+
+def bearer(server: gateway.Server) -> dict[str, str]:
+    return {"Authorization": f"Bearer {server.token}"}
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "code", "status"),
+    [
+        ("ec2", "describe_vpcs", "AuthFailure", 401),
+        ("sts", "get_caller_identity", "InvalidClientTokenId", 403),
+        ("iam", "list_roles", "InvalidClientTokenId", 403),
+        ("elbv2", "describe_load_balancers", "InvalidClientTokenId", 403),
+        ("logs", "describe_log_groups", "UnrecognizedClientException", 400),
+        ("lambda", "list_functions", "UnrecognizedClientException", 403),
+        ("s3", "list_buckets", "InvalidAccessKeyId", 403),
+    ],
+)
+def test_an_unknown_key_is_refused_in_the_words_of_each_service(
+    served: gateway.Server, sandbox: world.World, service: str, method: str, code: str, status: int
+) -> None:
+    stranger = boto3.Session("AKIA" + "X" * 16, "secret", region_name="us-east-1")
+    with pytest.raises(ClientError) as caught:
+        getattr(stranger.client(service, endpoint_url=served.url), method)()
+    assert caught.value.response["Error"]["Code"] == code
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert (served.gateway.calls[-1].account, served.gateway.calls[-1].error) == (None, code)
+
+
+def test_the_usual_test_keys_and_account_numbers_are_unknown_too(served: gateway.Server, sandbox: world.World) -> None:
+    for key in ("test", "testing", "111111111111", "AKIAIOSFODNN7EXAMPLE", "FKIA" + "0" * 16):
+        stranger = boto3.Session(key, "test", region_name="us-east-1").client("sts", endpoint_url=served.url)
+        with pytest.raises(ClientError):
+            stranger.get_caller_identity()
+
+
+def test_a_key_made_inside_the_sandbox_opens_its_account(served: gateway.Server, provider: Any) -> None:
+    iam = provider.client("iam")
+    iam.create_user(UserName="ada")
+    key = iam.create_access_key(UserName="ada")["AccessKey"]
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name="us-east-1")
+    who = session.client("sts", endpoint_url=served.url).get_caller_identity()
+    assert (who["Account"], who["Arn"]) == (provider.account, f"arn:aws:iam::{provider.account}:user/ada")
+
+
+def test_no_header_makes_a_caller_somebody_else(served: gateway.Server, provider: Any, consumer: Any) -> None:
+    provider.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")
+    body = "Action=DescribeVpcs&Version=2016-11-15"
+    place = urlsplit(served.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
+    headers = {
+        **signed(served),
+        "Content-Type": "application/x-www-form-urlencoded",
+        "x-moto-account-id": consumer.account,
+    }
+    connection.request("POST", "/", body=body, headers=headers)
+    assert b"10.9.0.0/16" in connection.getresponse().read()
+    connection.close()
+
+
+@pytest.mark.parametrize("origin", ["https://example.test", "null", ""])
+def test_a_browser_is_turned_away_whatever_key_it_has(
+    served: gateway.Server, sandbox: world.World, origin: str
+) -> None:
+    number = served.gateway.calls[-1].number if served.gateway.calls else 0
+    assert ask(served, "POST", "/", Origin=origin, **signed(served))[0] == 403
+    assert ask(served, "OPTIONS", "/2015-03-31/functions/x/invocations", Origin=origin)[0] == 403
+    assert ask(served, "GET", "/_sandbox/status", Origin=origin, **bearer(served))[0] == 403
+    assert (served.gateway.calls[-1].number if served.gateway.calls else 0) == number
+
+
+def test_a_name_that_was_made_to_lead_here_is_turned_away(served: gateway.Server, sandbox: world.World) -> None:
+    port = served.url.rpartition(":")[2]
+    for host in (f"attacker.test:{port}", "attacker.test", f"127.0.0.1.attacker.test:{port}"):
+        assert ask(served, "GET", "/", Host=host, **signed(served))[0] == 403
+    assert ask(served, "GET", "/_sandbox/status", Host=f"localhost:{port}", **bearer(served))[0] == 200
+
+
+def test_only_loopback_is_listened_on_and_heard(served: gateway.Server, sandbox: world.World) -> None:
+    assert served.url.startswith("http://127.0.0.1:")
+    environ = {"REMOTE_ADDR": "192.0.2.1", "HTTP_HOST": "127.0.0.1:1", "PATH_INFO": "/", "REQUEST_METHOD": "GET"}
+    said: list[str] = []
+    served.gateway(environ, lambda status, *_: said.append(status))
+    assert said[0].startswith("403")
+
+
+def test_motos_own_pages_are_closed(served: gateway.Server, provider: Any) -> None:
+    provider.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")
+    for path in ("/moto-api/reset", "/moto-api/data.json", "/latest/meta-data/", "/moto-api/"):
+        assert ask(served, "POST", path, **signed(served))[0] == 403
+    assert "10.9.0.0/16" in [one["CidrBlock"] for one in provider.client("ec2").describe_vpcs()["Vpcs"]]
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "arguments", "name"),
+    [
+        ("ec2", "describe_fpga_images", {}, "ec2:DescribeFpgaImages"),
+        ("elbv2", "describe_trust_stores", {}, "elasticloadbalancing:DescribeTrustStores"),
+        ("logs", "get_log_record", {"logRecordPointer": "x"}, "logs:GetLogRecord"),
+        ("lambda", "get_runtime_management_config", {"FunctionName": "x"}, "GetRuntimeManagementConfig"),
+    ],
+)
+def test_an_action_that_is_not_there_is_named_in_a_clear_refusal(
+    provider: Any, service: str, method: str, arguments: dict[str, Any], name: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        getattr(provider.client(service), method)(**arguments)
+    assert name in caught.value.response["Error"]["Message"]
+    assert 400 <= caught.value.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+
+
+def test_a_failure_inside_is_a_plain_500_and_the_traceback_stays_at_home(
+    served: gateway.Server, sandbox: world.World, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, text = ask(served, "POST", "/2015-03-31/functions", {"no": "name"}, **signed(served, "lambda"))
+    assert status == 500
+    assert json.loads(text)["__type"] == "InternalFailure"
+    assert "Traceback" not in text
+    assert ".py" not in text
+    assert "Traceback" in caplog.text
+
+
+def test_a_request_that_is_too_large_is_not_read(served: gateway.Server, sandbox: world.World) -> None:
+    assert ask(served, "POST", "/", Content_Length=str(10**9), **signed(served))[0] == 413
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "1e3"])
+def test_a_length_that_is_none_is_refused(served: gateway.Server, sandbox: world.World, length: str) -> None:
+    assert ask(served, "POST", "/", Content_Length=length, **signed(served))[0] == 400
+
+
+def test_a_slow_caller_does_not_hold_up_the_others(served: gateway.Server, provider: Any) -> None:
+    place = urlsplit(served.url)
+    with socket.create_connection((place.hostname, place.port), timeout=10) as slow:
+        head = (
+            f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{place.port}\r\nAuthorization: {signed(served)['Authorization']}\r\n"
+        )
+        slow.sendall(f"{head}Content-Length: 100\r\n\r\nAction=".encode())
+        assert provider.client("ec2").describe_vpcs()["Vpcs"]
+
+
+def test_every_call_is_written_down(served: gateway.Server, provider: Any, refused: Callable[..., str]) -> None:
+    ec2 = provider.client("ec2")
+    answer = ec2.create_vpc(CidrBlock="10.9.0.0/16")
+    refused("InvalidVpcID.NotFound", ec2.delete_vpc, VpcId="vpc-00000000000000000")
+    provider.client("lambda").list_functions()
+    made, failed, listed = list(served.gateway.calls)[-3:]
+    assert (made.account, made.service, made.action, made.status) == ("111111111111", "ec2", "CreateVpc", 200)
+    assert made.request_id == answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"]
+    assert made.region == "us-east-1"
+    assert (failed.action, failed.status, failed.error) == ("DeleteVpc", 400, "InvalidVpcID.NotFound")
+    assert (listed.service, listed.action, listed.error) == ("lambda", "ListFunctions", None)
+    assert made.number < failed.number < listed.number
+
+
+def test_parallel_callers_lose_nothing(served: gateway.Server, provider: Any) -> None:
+    ec2 = provider.client("ec2")
+    before = served.gateway.calls[-1].number if served.gateway.calls else 0
+
+    def work(number: int) -> None:
+        for step in range(5):
+            ec2.create_vpc(CidrBlock=f"10.{number}.{step}.0/24")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([one for one in ec2.describe_vpcs()["Vpcs"] if one["CidrBlock"].endswith("/24")]) == 40
+    assert served.gateway.calls[-1].number == before + 41
+
+
+@pytest.mark.parametrize("path", ["status", "calls", "flows", "nothing"])
+def test_control_paths_need_the_token(served: gateway.Server, sandbox: world.World, path: str) -> None:
+    assert ask(served, "GET", f"/_sandbox/{path}")[0] == 403
+    assert ask(served, "GET", f"/_sandbox/{path}", Authorization="Bearer wrong")[0] == 403
+    assert ask(served, "GET", f"/_sandbox/{path}", **signed(served))[0] == 403
+
+
+def test_control_paths_say_what_runs_and_what_happened(served: gateway.Server, provider: Any) -> None:
+    status = json.loads(ask(served, "GET", "/_sandbox/status", **bearer(served))[1])
+    assert status["profile"] == "instant"
+    assert status["accounts"] == {"provider": "111111111111", "consumer": "222222222222"}
+    provider.client("ec2").describe_vpcs()
+    calls = json.loads(ask(served, "GET", f"/_sandbox/calls?since={status['calls']}", **bearer(served))[1])
+    assert [one["action"] for one in calls] == ["DescribeVpcs"]
+    assert json.loads(ask(served, "GET", "/_sandbox/flows?since=999999", **bearer(served))[1]) == []
+    assert ask(served, "GET", "/_sandbox/nothing", **bearer(served))[0] == 404
+    assert ask(served, "GET", "/_sandbox/calls?since=x", **bearer(served))[0] == 400
+
+
+def test_the_clock_can_be_moved_and_its_speed_set(served: gateway.Server, sandbox: world.World) -> None:
+    before = sandbox.clock.now()
+    assert ask(served, "POST", "/_sandbox/clock", {"advance": 90, "speed": 0}, **bearer(served))[0] == 200
+    assert sandbox.clock.now() == before + 90
+    assert sandbox.clock.speed == 0
+
+
+@pytest.mark.parametrize("wish", [{}, [], {"advance": -1}, {"speed": "fast"}, {"advance": True}, {"back": 1}])
+def test_a_clock_that_makes_no_sense_is_refused(served: gateway.Server, sandbox: world.World, wish: Any) -> None:
+    before = sandbox.clock.now()
+    status, text = ask(served, "POST", "/_sandbox/clock", wish, **bearer(served))
+    assert status == 400
+    assert json.loads(text)["error"]
+    assert sandbox.clock.now() == before
+
+
+def test_reset_takes_the_resources_and_leaves_the_keys(served: gateway.Server, provider: Any) -> None:
+    ec2 = provider.client("ec2")
+    ec2.create_vpc(CidrBlock="10.9.0.0/16")
+    assert ask(served, "POST", "/_sandbox/reset", **bearer(served))[0] == 200
+    assert [one["CidrBlock"] for one in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
+    assert [one.action for one in served.gateway.calls] == ["DescribeVpcs"]
+
+
+def test_a_profile_with_latency_takes_its_time(served: gateway.Server, sandbox: world.World, provider: Any) -> None:
+    ec2 = provider.client("ec2")
+    sandbox.profile = world.REAL
+    sandbox.clock.speed = 1
+    ec2.describe_vpcs()
+    assert served.gateway.calls[-1].ms >= 120
+
+
+def test_a_taken_port_is_an_error_and_not_an_exit(served: gateway.Server, sandbox: world.World) -> None:
+    taken = int(served.url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"):
+        gateway.Server(served.gateway, token="x", port=taken)
