@@ -217,7 +217,8 @@ def walk(
         StateError: A state could not be made durable.
         PlinkError: A bug of the graph.
     """
-    usual = {key: KINDS[node.kind].patience.usual for key, node in nodes.items()}
+    patience = {key: KINDS[node.kind].patience for key, node in nodes.items()}
+    usual = {key: p.usual if direction == "up" else p.usual_end for key, p in patience.items()}
     planned = tuple(
         PlannedNode(
             node=key,

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+# Written by signal handlers, so with nothing but a system call: a handler may interrupt a print half done.
+_STOPPING: Final = b"\nstopping: calls under way are finished and recorded; once more stops at once\n"
+_AT_ONCE: Final = b"\nstopped at once; nothing is lost: the same command finds what was under way\n"
+
 Work = Callable[["Run"], Mapping[str, Any]]
 After = Callable[["Run"], None]
 """Writes more for a person, on stderr, once the work is done."""
@@ -192,15 +196,10 @@ def signals(stop: "Stop") -> Iterator[None]:
 
     def handle(signum: int, _frame: FrameType | None) -> None:
         if stop:
-            os.write(
-                2,
-                b"\nstopped at once; nothing is lost: the same command finds what was under way\n\033[?25h"[
-                    : 78 if not sys.stderr.isatty() else None
-                ],
-            )
+            os.write(2, _AT_ONCE)
             os._exit(128 + signum)
         stop.set(signum)
-        os.write(2, b"\nstopping: the calls under way are finished and recorded; again to stop at once\n")
+        os.write(2, _STOPPING)
 
     before = {signum: signal.signal(signum, handle) for signum in _SIGNALS}
     try:

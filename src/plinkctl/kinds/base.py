@@ -65,12 +65,14 @@ class Patience:
     Args:
         ready_within: Seconds after which waiting for it to become ready is given up.
         gone_within: Seconds after which waiting for its end is given up.
-        usual: What others measured on AWS, in words (aws-facts.md section 12).
+        usual: How long others measured on AWS that it takes to become ready, in words (aws-facts.md section 12).
+        usual_end: The same until it is gone.
     """
 
     ready_within: float = 120
     gone_within: float = 300
     usual: str = "seconds"
+    usual_end: str = "seconds"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ class Endpoint(Ec2Kind):
     name = "endpoint"
     title = "interface endpoint"
     describe, items, id_field, tag_type = "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", "vpc-endpoint"
-    patience = Patience(ready_within=900, gone_within=900, usual="1 to 3 min")
+    patience = Patience(ready_within=900, gone_within=900, usual="1 to 3 min", usual_end="1 to 5 min")
     settings = frozenset({"private_dns"})
     way_there = (
         "a new endpoint has new DNS names, so its clients would have to be told: "

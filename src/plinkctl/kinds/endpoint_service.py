@@ -21,7 +21,7 @@ class EndpointService(Ec2Kind):
     title = "endpoint service"
     describe, items = "describe_vpc_endpoint_service_configurations", "ServiceConfigurations"
     id_field, tag_type = "ServiceId", "vpc-endpoint-service"
-    patience = Patience(ready_within=600, gone_within=900, usual="seconds")
+    patience = Patience(ready_within=600, gone_within=900, usual_end="up to 2 min")
     settings = frozenset({"acceptance_required", "principals"})
     way_there = (
         "a new service has a new name, so every consumer would have to connect again: "

@@ -28,7 +28,7 @@ class Function(Kind):
     name = "function"
     title = "probe function"
     # ENIs: 20 min documented, P99 35 min, over an hour seen (aws-facts.md 3.6)
-    patience = Patience(ready_within=900, gone_within=4500, usual="about 1 min")
+    patience = Patience(ready_within=900, gone_within=4500, usual="about 1 min", usual_end="4 to 45 min")
     settings = frozenset({"environment", "timeout", "code"})
 
     def find(self, ctx: Ctx) -> Attrs | None:
@@ -122,7 +122,7 @@ class Function(Kind):
     def blockers(self, ctx: Ctx, attrs: Attrs) -> str:
         """The interfaces Lambda still holds."""
         held = ", ".join(i["NetworkInterfaceId"] for i in self._interfaces(ctx, attrs))
-        return f"Lambda to release {held} (4 to 45 min)" if held else ""
+        return f"Lambda to release {held}" if held else ""
 
     def retag(self, ctx: Ctx, attrs: Attrs, *, put: Mapping[str, str], drop: Sequence[str]) -> None:
         """TagResource and UntagResource."""

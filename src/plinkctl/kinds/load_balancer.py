@@ -13,7 +13,7 @@ class LoadBalancer(ElbKind):
 
     name = "load_balancer"
     title = "load balancer"
-    patience = Patience(ready_within=900, gone_within=600, usual="2 to 3 min")
+    patience = Patience(ready_within=900, gone_within=600, usual="2 to 3 min", usual_end="under a minute")
     settings = frozenset({"enforce"})
 
     def find(self, ctx: Ctx) -> Attrs | None:

@@ -15,7 +15,9 @@ class SecurityGroup(Ec2Kind):
     title = "security group"
     describe, items, id_field, tag_type = "describe_security_groups", "SecurityGroups", "GroupId", "security-group"
     settings = frozenset({"open_egress"})
-    patience = Patience(ready_within=120, gone_within=2700, usual="seconds")  # held as long as a subnet is
+    patience = Patience(
+        ready_within=120, gone_within=2700, usual_end="minutes, while interfaces go"
+    )  # held as long as a subnet is
 
     def attrs_of(self, item: Mapping[str, Any]) -> Attrs:
         """Its ID."""

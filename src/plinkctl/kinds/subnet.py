@@ -15,7 +15,7 @@ class Subnet(Ec2Kind):
     title = "subnet"
     describe, items, id_field, tag_type = "describe_subnets", "Subnets", "SubnetId", "subnet"
     # Load balancer and Lambda interfaces hold it after their owner is gone: up to 45 min (aws-facts.md 3.4, 3.6)
-    patience = Patience(ready_within=120, gone_within=2700, usual="seconds")
+    patience = Patience(ready_within=120, gone_within=2700, usual_end="minutes, while interfaces go")
 
     def attrs_of(self, item: Mapping[str, Any]) -> Attrs:
         """Its ID, block, zone and VPC."""

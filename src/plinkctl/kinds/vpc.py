@@ -14,7 +14,7 @@ class Vpc(Ec2Kind):
     name = "vpc"
     title = "VPC"
     describe, items, id_field, tag_type = "describe_vpcs", "Vpcs", "VpcId", "vpc"
-    patience = Patience(ready_within=120, gone_within=600, usual="seconds")
+    patience = Patience(ready_within=120, gone_within=600)
     settings = frozenset({"dns_support", "dns_hostnames", "default_group"})
     blind = True  # two CreateVpc calls make two VPCs, same CIDR or not (reliability.md 3.5)
 
