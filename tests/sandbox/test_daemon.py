@@ -257,7 +257,7 @@ class _Side:
 def test_a_link_works_in_it_is_seen_and_is_forgotten_by_reset(start: Callable[..., daemon.Running]) -> None:
     running = start()
     provider, consumer = _Side(running, "provider"), _Side(running, "consumer")
-    here = consume(consumer, provide(provider).service_name)  # type: ignore[arg-type]  # a Side in all that counts
+    here = consume(consumer, provide(provider).service_name)
     here.function()
     assert here.invoke().value["body"] == "Hello from ALB!"
     actions = [(one["account"], one["action"]) for one in remote.calls(running)]
@@ -275,7 +275,7 @@ def test_a_running_function_ends_with_a_crashed_sandbox(
     folder: Path, tmp_path: Path, start: Callable[..., daemon.Running]
 ) -> None:
     running = start()
-    here = consume(_Side(running, "consumer"), provide(_Side(running, "provider")).service_name)  # type: ignore[arg-type]
+    here = consume(_Side(running, "consumer"), provide(_Side(running, "provider")).service_name)
     gate, held = tmp_path / "gate", tmp_path / "held"
     os.mkfifo(gate)
     held.touch()

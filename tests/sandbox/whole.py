@@ -7,10 +7,14 @@ import json
 import textwrap
 import zipfile
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from conftest import Side
+
+class Side(Protocol):
+    """An account, as far as a link needs it: something that makes clients."""
+
+    def client(self, service: str) -> Any: ...
+
 
 TRUST = {
     "Version": "2012-10-17",
