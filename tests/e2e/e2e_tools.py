@@ -8,19 +8,22 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import pty
 import re
 import select
+import subprocess
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from shells import PLINKCTL
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterable
 
-    from conftest import Shell
+    from shells import Shell
+
     from plinkctl.sandbox.daemon import Running
 
 PROVIDER, CONSUMER = "111111111111", "222222222222"
@@ -110,6 +113,49 @@ class Meter:
     def mutating(self) -> list[str]:
         """The actions called that change something."""
         return [action for action in self.all() if not _READS.match(action)]
+
+
+def in_foreground(shell: Shell, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start plinkctl as a shell does in a terminal's foreground: a process group of its own, which Ctrl-C reaches."""
+    process = subprocess.Popen(
+        [PLINKCTL, *arguments],
+        cwd=shell.folder,
+        env={**shell.env, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    shell.started.append(process)
+    return process
+
+
+def on_a_terminal(shell: Shell, *arguments: str, env: dict[str, str], timeout: float = 60) -> tuple[int, str]:
+    """Run plinkctl with stdout and stderr on one terminal; exit code and everything written there."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [PLINKCTL, *arguments],
+        cwd=shell.folder,
+        env={**shell.env, "TERM": "xterm-256color", **env},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        text=True,
+    )
+    shell.started.append(process)
+    os.close(theirs)
+    written, deadline = b"", time.monotonic() + timeout
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        while select.select([screen], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            try:
+                chunk = screen.read(65536)
+            except OSError:  # how a terminal says that nobody writes any more
+                break
+            if not chunk:
+                break
+            written += chunk
+    return process.wait(max(0.1, deadline - time.monotonic())), written.decode()
 
 
 def read_until(process: subprocess.Popen[str], pattern: str, *, within: float = 30) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from e2e_tools import BOTH, CONSUMER, PROOF, Aws
 
 if TYPE_CHECKING:
-    from conftest import Shell
+    from shells import Shell
+
     from plinkctl.sandbox.daemon import Running
 
 AWS = str(Path(sys.executable).parent / "aws")

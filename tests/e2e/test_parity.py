@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from e2e_tools import BOTH, CONSUMER, PROOF, Aws, calls, link_file
 
 if TYPE_CHECKING:
-    from conftest import Shell
+    from shells import Shell
+
     from plinkctl.sandbox.daemon import Running
 
 SAME: Final[dict[str, Any]] = {

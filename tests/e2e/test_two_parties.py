@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from e2e_tools import CONSUMER, PROOF, PROVIDER, Aws, Meter, untroubled
 
 if TYPE_CHECKING:
-    from conftest import Shell
+    from shells import Shell
+
     from plinkctl.sandbox.daemon import Running
 
 
