@@ -1,0 +1,106 @@
+"""`plinkctl demo`: a newcomer's first command. It ends in the proof, may be interrupted, leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from e2e_tools import PROOF, Meter, envelope, in_foreground, on_a_terminal, read_until, untroubled
+
+if TYPE_CHECKING:
+    import pytest
+    from shells import Shell
+
+    from plinkctl.sandbox.daemon import Running
+
+
+def home(shell: Shell) -> Path:
+    return shell.folder / "xdg" / "plinkctl"
+
+
+def pid_of_its_sandbox(shell: Shell) -> int:
+    return int(json.loads((home(shell) / "demo" / "sandbox" / "info.json").read_text())["pid"])
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended, or is about to be reaped."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_it_ends_in_the_proof_as_clean_json_and_leaves_nothing(
+    shell: Shell, sandbox: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = Meter(shell, sandbox)
+    begun = time.monotonic()
+    demo = shell.start("demo", "-o", "json")
+    heard = read_until(demo, r"provider/vpc  created")
+    pid = pid_of_its_sandbox(shell)
+    out, err = demo.communicate(timeout=120)
+    seconds = time.monotonic() - begun
+
+    assert demo.returncode == 0, err
+    answer = envelope(out)
+    assert (answer["command"], answer["status"], answer["exit_code"]) == ("demo", "success", 0)
+    data = answer["data"]
+    assert data["ok"] is True
+    assert (data["request"]["status"], data["request"]["body"]) == (200, PROOF)
+    assert {check["result"] for check in data["checks"]} == {"ok"}
+    assert data["leftovers"] == []
+    assert len(data["deleted"]) == 28
+    assert "\x1b" not in out + heard + err
+    assert gone(pid)
+    assert not (home(shell) / "demo").exists()
+    assert not (shell.folder / ".plinkctl").exists()
+    assert others.all() == [], "it uses its own sandbox, whatever the user's AWS settings say"
+    with capsys.disabled():
+        print(f"\n[benchmark] demo from start to exit: {seconds:.1f} s (meant to stay below 30 s on two cores)")  # noqa: T201
+
+
+def test_it_is_interrupted_in_three_places_and_goes_on_each_time(shell: Shell) -> None:
+    moments = (r"provider/nlb  waiting for", r"consumer/endpoint  creating", r"consumer/endpoint  deleting")
+    pids: set[int] = set()
+    for moment in moments:
+        demo = in_foreground(shell, "demo", "-o", "json", "--progress", "plain")
+        heard = read_until(demo, moment)
+        pids.add(pid_of_its_sandbox(shell))
+        os.killpg(demo.pid, signal.SIGINT)
+        out, rest = demo.communicate(timeout=60)
+        assert demo.returncode == 130, heard + rest
+        answer = envelope(out)
+        assert answer["exit_code"] == 130
+        assert answer["errors"][0]["hint"] == "plinkctl demo -o json --progress plain"
+        assert "    plinkctl demo -o json --progress plain\n" in rest
+        untroubled(heard, rest)
+    assert len(pids) == 1, "the sandbox outlives the interruptions"
+
+    last = shell("demo", "-o", "json", "--progress", "plain")
+    assert last.code == 0, last.err
+    assert last.data["leftovers"] == []
+    assert all(gone(pid) for pid in pids)
+    assert not (home(shell) / "demo").exists()
+
+
+def test_on_a_terminal_it_is_colourless_when_asked(shell: Shell) -> None:
+    code, screen = on_a_terminal(shell, "demo", env={"NO_COLOR": "1"})
+    assert code == 0, screen
+    assert PROOF in screen
+    assert re.findall(r"\x1b\[[0-9;]*m", screen) == [], "no colour, no bold, nothing of that kind"
+    assert "nothing is left" in screen
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines_without_escapes(shell: Shell) -> None:
+    code, screen = on_a_terminal(shell, "status", env={"TERM": "dumb"})
+    assert code == 0
+    assert "\x1b" not in screen
+    code, screen = on_a_terminal(shell, "status", "--progress", "plain", env={"NO_COLOR": "1"})
+    assert code == 0
+    assert "\x1b" not in screen
