@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from render_story import REFUSAL, T0, Screen, Terminal, done, plan, planned, story, terminal
 
-from plinkctl.events import NodeFailed, NodeStarted, NodeWaiting, Noted, Observer
+from plinkctl.events import NodeFailed, NodeHeld, NodeStarted, NodeWaiting, Noted, Observer
 from plinkctl.render.progress import progress
 
 NODES = tuple(planned(f"provider/n{number:02}", usual="2 to 3 min") for number in range(30))
@@ -90,6 +90,15 @@ def test_after_a_resize_the_screen_shows_one_whole_frame_and_nothing_else(column
     assert "X" not in "".join(screen.text)
     assert screen.scrolled == []
     assert len(screen.text) in {rows - 1, 32, 31}  # full, or all rows with their head, with or without the note
+
+
+def test_a_long_reason_is_whole_in_the_last_listing() -> None:
+    why = "the provider must accept vpce-1 of account 222222222222, " + "and so on, " * 9 + "until here"
+    with terminal() as tty:
+        with live(tty) as observe:
+            observe(plan(planned("consumer/endpoint")))
+            observe(NodeHeld(at=T0, node="consumer/endpoint", why=why))
+        assert tty.everything().rstrip("\x1b[KJ\n").endswith(f"  ! endpoint  {why}")
 
 
 def test_the_cursor_is_never_hidden() -> None:

@@ -190,7 +190,7 @@ class Live:
         text = board.waits_for(row) if row.standing is Standing.TO_COME else row.text
         runs_over = not cut and row.standing in _SPEAKING and cells(text) > room
         middle = text if runs_over else self._cut(text, room - usual_width)
-        elapsed = self._elapsed(row).rjust(_ELAPSED)
+        elapsed = "" if runs_over else self._elapsed(row).rjust(_ELAPSED)
         usual = f"  usually {row.usual}" if usual_width and row.usual and row.standing is Standing.ACTIVE else ""
         if not elapsed.strip():  # inside a style, spaces at the end would survive and wrap after a resize
             middle = middle.rstrip()
