@@ -194,3 +194,7 @@ class StoppedError(PlinkError):
     def exit_code(self) -> Exit:
         """128 plus the signal's number, as shells do."""
         return Exit(128 + self.signum)
+
+
+class Stopped(Exception):  # noqa: N818  (the user's wish, not an error)
+    """The user asked to stop; raised inside waits and before mutating calls. Becomes a StoppedError at the boundary."""

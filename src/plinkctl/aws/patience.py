@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 import tenacity
 
-from plinkctl.errors import TimedOutError
+from plinkctl.errors import Stopped, TimedOutError
 
 T = TypeVar("T")
 
@@ -21,10 +21,6 @@ Tell = Callable[[str, float], None]
 
 FIRST: Final = 1.0
 MOST: Final = 5.0  # PrivateLink reads share tight buckets (aws-facts.md 9.1); Terraform polls at this rhythm too
-
-
-class Stopped(Exception):  # noqa: N818  (an answer to the user's wish, not an error)
-    """The user asked to stop; raised inside waits and before mutating calls. Never leaves the engine."""
 
 
 class Clock(Protocol):

@@ -18,8 +18,8 @@ from botocore.exceptions import ProfileNotFound
 
 from plinkctl import __version__
 from plinkctl.aws import faults
-from plinkctl.aws.patience import Stop, Stopped
-from plinkctl.errors import AccessError, AwsAnswer, UsageError
+from plinkctl.aws.patience import Stop
+from plinkctl.errors import AccessError, AwsAnswer, AwsError, PlinkError, Stopped, UsageError
 from plinkctl.link import Access
 
 SERVICES: Final = ("ec2", "elbv2", "iam", "logs", "lambda")
@@ -73,8 +73,9 @@ class Clients:
             self.endpoint_url = access.endpoint_url or _configured_endpoint(session)
             self._reading = _clients(session, names, region, access.endpoint_url, attempts=5)
             self._writing = _clients(session, names, region, access.endpoint_url, attempts=1)
-            if session.get_credentials() is None:
-                _no_credentials("no credentials were found", access)
+            credentials = session.get_credentials()
+        except PlinkError:
+            raise
         except ProfileNotFound as error:
             raise UsageError(
                 f"there is no AWS profile {access.profile or os.environ.get('AWS_PROFILE')!r}",
@@ -84,7 +85,12 @@ class Clients:
         except ValueError as error:  # an endpoint URL that is none
             raise UsageError("the AWS configuration cannot be used", why=str(error)) from error
         except Exception as error:
-            raise faults.translate(error, service="sts", operation="get_caller_identity") or error from error
+            ours = faults.translate(error, service="sts", operation="get_caller_identity")
+            if ours is None:
+                raise
+            raise ours from error
+        if credentials is None:
+            _no_credentials("no credentials were found", access)
         self.region = region
 
     def identity(self) -> Identity:
@@ -92,8 +98,15 @@ class Clients:
 
         Raises:
             AccessError: The credentials are not accepted.
+            UsageError: There is nobody at the endpoint.
         """
-        reply = self.read("sts", "get_caller_identity")
+        try:
+            reply = self.read("sts", "get_caller_identity")
+        except AwsError as error:
+            if error.code != "unreachable":
+                raise
+            # The very first call, so nothing was made: a wrong region or endpoint, not a failing AWS.
+            raise UsageError("cannot reach AWS", why=error.why, hint=error.hint, code="unreachable") from error
         arn = str(reply["Arn"])
         return Identity(account=str(reply["Account"]), arn=arn, partition=arn.split(":")[1], region=self.region)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from plinkctl.cli.options import overrides
-from plinkctl.errors import Exit, PlinkError, RefusedError, StoppedError, UsageError
+from plinkctl.errors import Exit, PlinkError, RefusedError, Stopped, StoppedError, UsageError
 from plinkctl.events import Event, Noted, RunFinished
 from plinkctl.link import Side
 from plinkctl.render.explain import explain
@@ -24,6 +24,7 @@ from plinkctl.render.progress import progress
 from plinkctl.render.result import Envelope, check_query, envelope_errors, render
 from plinkctl.render.terminal import wants_color
 from plinkctl.report import Report
+from plinkctl.stores.local import DEFAULT_FOLDER
 
 if TYPE_CHECKING:
     from plinkctl.app.run import Run
@@ -74,7 +75,7 @@ def execute(
         run = Run(
             command=command,
             link=link,
-            folder=Path(params.get("state") or ".plinkctl"),
+            folder=_folder(params.get("state")),
             observer=observer,
             stop=stop,
             clock=SystemClock(stop),
@@ -115,12 +116,14 @@ def leave(
             data = whole(observer, report)
         except PlinkError as error:
             report.fail(_told_to_resume(error))
+        except Stopped:
+            pass  # told below, with the signal's name
         except KeyboardInterrupt:
             report.fail(_told_to_resume(StoppedError(signal.SIGINT)))
         except Exception as error:  # noqa: BLE001  (the boundary: a bug gets one line and a file)
             bug = error
             report.fail(_bug(error))
-        if stop and not any(isinstance(failure.error, StoppedError) for failure in report.errors):
+        if stop and stop.signum and not any(isinstance(failure.error, StoppedError) for failure in report.errors):
             report.fail(_told_to_resume(StoppedError(stop.signum)))
         code = Exit.BUG if bug is not None else report.exit_code
         if params["progress"] == "json":
@@ -229,6 +232,14 @@ def _bug(error: BaseException) -> PlinkError:
         hint="please report it with that file; what was made is recorded, the same command resumes",
         code="bug",
     )
+
+
+def _folder(place: str | None) -> Path:
+    if place and "://" in place:
+        raise UsageError(
+            f"--state {place}: only folders can hold states so far", hint="--state FOLDER", code="no_such_store"
+        )
+    return Path(place) if place else DEFAULT_FOLDER
 
 
 def _grace() -> float:

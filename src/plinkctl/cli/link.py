@@ -7,6 +7,8 @@ import click
 from plinkctl.cli import finish
 from plinkctl.cli.boundary import ask, execute
 from plinkctl.cli.options import (
+    ACCOUNT_ID,
+    ENDPOINT_ID,
     access_options,
     link_options,
     option,
@@ -51,6 +53,7 @@ def up(ctx: click.Context, /, **_: Any) -> None:
     option(
         "--endpoint-id",
         "endpoint_ids",
+        type=ENDPOINT_ID,
         multiple=True,
         metavar="ID",
         help="An endpoint to accept, whoever owns it; repeatable.",
@@ -58,6 +61,7 @@ def up(ctx: click.Context, /, **_: Any) -> None:
     option(
         "--account",
         "accounts",
+        type=ACCOUNT_ID,
         multiple=True,
         metavar="ID",
         help="Accept the waiting endpoints of this account; repeatable.",
@@ -94,6 +98,7 @@ def accept(
     option(
         "--endpoint-id",
         "endpoint_ids",
+        type=ENDPOINT_ID,
         multiple=True,
         required=True,
         metavar="ID",

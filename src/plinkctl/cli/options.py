@@ -49,6 +49,24 @@ class TagType(click.ParamType[tuple[str, str]]):
         return key, rest
 
 
+class Matching(click.ParamType[str]):
+    """A text of one form; anything else is refused before a call is made."""
+
+    def __init__(self, pattern: str, example: str) -> None:
+        self.name = example
+        self._pattern = re.compile(pattern)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself."""
+        if not self._pattern.fullmatch(str(value)):
+            self.fail(f"{value!r} does not look like {self.name}", param, ctx)
+        return str(value)
+
+
+ENDPOINT_ID: Final = Matching(r"vpce-[0-9a-f]{8,17}", "vpce-0123456789abcdef0")
+ACCOUNT_ID: Final = Matching(r"\d{12}", "123456789012")
+
+
 def option(*names: str, **settings: Any) -> Decorator[Any]:
     """A click option that can come from the environment as PLINKCTL_<OPTION>."""
     long = next(name for name in names if name.startswith("--")).partition("/")[0]

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from plinkctl.aws.patience import Clock, Stop, Stopped
+from plinkctl.aws.patience import Clock, Stop
 from plinkctl.engine.steps import Call, Commit, Confirmed, Script
-from plinkctl.errors import PlinkError, StateError
+from plinkctl.errors import PlinkError, StateError, Stopped
 from plinkctl.events import Event, NodeFailed, NodeHeld, NodeSkipped, NodeStarted, NodeWaiting, Observer
 from plinkctl.graph import Graph
 from plinkctl.state import Phase, Record
@@ -167,6 +167,7 @@ class Executor:
         except StateError as error:
             self._fatal = self._fatal or error
             del self._scripts[key]
+            self._stop.set(self._stop.signum)  # what cannot be recorded must not be made; waits end at once
         except PlinkError as error:
             del self._scripts[key]
             self._fail(key, error)
