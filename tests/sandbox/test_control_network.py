@@ -263,3 +263,12 @@ def test_the_id_that_does_not_exist_is_the_one_named(place: Any, refused: Any) -
     assert message == f"The security group '{lost}' does not exist"
     asked = {"GroupName": "g", "Description": "d", "VpcId": "vpc-00000000000000000"}
     refused("InvalidVpcID.NotFound", here.ec2.create_security_group, **asked)
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["describe_security_groups", "describe_security_group_rules", "describe_vpc_endpoints", "describe_tags"],
+)
+def test_a_filter_that_does_not_exist_is_refused_even_over_nothing(consumer: Any, refused: Any, method: str) -> None:
+    call = getattr(consumer.client("ec2"), method)
+    refused("InvalidFilter", call, Filters=[{"Name": "colour", "Values": ["red"]}])

@@ -236,3 +236,18 @@ def test_a_dry_run_changes_nothing(offer: Any, refused: Any) -> None:
     delete = made.ec2.delete_vpc_endpoint_service_configurations
     refused("DryRunOperation", delete, ServiceIds=[made.id], DryRun=True)
     assert made.ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]
+
+
+def test_a_consumer_lists_what_it_may_use_and_filters_it(offer: Any, consumer: Any) -> None:
+    made = offer()
+    describe = consumer.client("ec2").describe_vpc_endpoint_services
+    assert describe()["ServiceNames"] == [made.name]
+    for name, value, found in [
+        ("service-type", "Interface", [made.name]),
+        ("service-type", "Gateway", []),
+        ("service-name", made.name, [made.name]),
+        ("owner", "222222222222", []),
+    ]:
+        assert describe(Filters=[{"Name": name, "Values": [value]}])["ServiceNames"] == found
+    made.ec2.modify_vpc_endpoint_service_permissions(ServiceId=made.id, RemoveAllowedPrincipals=[WORLD_ALLOWED])
+    assert describe()["ServiceNames"] == []

@@ -35,6 +35,8 @@ def filtered(
     kept = list(answers)
     for one in filters:
         name, patterns = one["Name"], one.get("Values", [])
+        if name not in fields and name != "tag-key" and not name.startswith("tag:"):
+            raise EC2ClientError("InvalidFilter", f"The filter '{name}' is invalid")
         kept = [a for a in kept if _matches(_values(a, name, fields), patterns)]
     return kept
 
@@ -45,8 +47,6 @@ def _values(answer: Mapping[str, Any], name: str, fields: Mapping[str, str]) -> 
         return [tag["Value"] for tag in tags if tag["Key"] == name[4:]]
     if name == "tag-key":
         return [tag["Key"] for tag in tags]
-    if name not in fields:
-        raise EC2ClientError("InvalidFilter", f"The filter '{name}' is invalid")
     value = answer.get(fields[name])
     values = value if isinstance(value, list) else [value]
     return [str(v).lower() if isinstance(v, bool) else str(v) for v in values if v is not None]

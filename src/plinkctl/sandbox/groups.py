@@ -12,8 +12,9 @@ from moto.ec2.exceptions import (
     InvalidSecurityGroupNotFoundError,
     InvalidSecurityGroupRuleIdNotFoundError,
 )
-from moto.ec2.models.security_groups import SecurityGroupBackend, SecurityGroupRule
+from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupBackend, SecurityGroupRule
 from moto.ec2.responses.security_groups import SecurityGroups
+from moto.ec2.utils import is_tag_filter
 
 from plinkctl.sandbox.patch import override
 
@@ -50,6 +51,15 @@ def _describe(
         if self.get_security_group_from_id(group_id) is None:
             raise InvalidSecurityGroupNotFoundError(group_id)
     return original(self, group_ids, groupnames, filters)
+
+
+@override(SecurityGroup, "matches_filter")
+@override(SecurityGroupRule, "matches_filter")
+def _matches_filter(original: Any, self: Any, key: str, filter_value: Any) -> Any:
+    """Whether a group or a rule passes a filter. Raises EC2ClientError: InvalidFilter."""
+    if not is_tag_filter(key) and key not in self.filters:
+        raise EC2ClientError("InvalidFilter", f"The filter '{key}' is invalid")
+    return original(self, key, filter_value)
 
 
 @override(SecurityGroupRule, "description")

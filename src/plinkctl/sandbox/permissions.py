@@ -81,24 +81,17 @@ def _permission(service: Service, principal: str) -> dict[str, Any]:
 
 @override(VPCs, "describe_vpc_endpoint_services")
 def _offers(_original: Any, self: Any) -> ActionResult:
-    """DescribeVpcEndpointServices: what the caller may connect to, AWS's own services among it."""
-    account, caller, names = self.current_account, caller_arn(self), self._get_param("ServiceNames", [])
-    # AWS's own services cost most of the time of this call and are wanted only when asked for, or when nothing is.
-    aws = (
-        self.ec2_backend._collect_default_endpoint_services(account, self.region)
-        if not all(name.startswith("com.amazonaws.vpce.") for name in names) or not names
-        else []
-    )
-    offers = {one["ServiceName"]: one for one in aws}
-    for service in all_services(self.region):
-        if service.admits(account, caller) and service.life.at(world.now()) == "Available":
-            offers[service.name] = service.detail(account)
+    """DescribeVpcEndpointServices: what the caller may connect to; AWS's own services are not in the sandbox."""
+    account, caller = self.current_account, caller_arn(self)
+    offers = {
+        service.name: {**service.detail(account), "_types": ["Interface"]}
+        for service in all_services(self.region)
+        if service.admits(account, caller) and service.life.at(world.now()) == "Available"
+    }
+    names = self._get_param("ServiceNames", [])
     for name in names:
         if name not in offers:
             raise InvalidServiceName(name)
-    chosen = [offers[name] for name in sorted(names or offers)]
-    for offer in chosen:
-        offer["_types"] = [one["ServiceType"] for one in offer["ServiceType"]]
     fields = {
         "service-name": "ServiceName",
         "service-type": "_types",
@@ -106,5 +99,6 @@ def _offers(_original: Any, self: Any) -> ActionResult:
         "service-region": "ServiceRegion",
         "supported-ip-address-types": "SupportedIpAddressTypes",
     }
+    chosen = [offers[name] for name in sorted(names or offers)]
     answers = filtered(chosen, self._get_param("Filters", []), fields)
     return paged(self, "ServiceDetails", answers, ServiceNames=[one["ServiceName"] for one in answers])
