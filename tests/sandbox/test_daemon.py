@@ -116,6 +116,7 @@ def test_its_files_are_for_the_owner_alone(folder: Path, start: Callable[..., da
         os.umask(before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+    assert modes.pop("functions") == 0o700
     assert modes == dict.fromkeys(("aws-config", "credentials", "info.json", "lock", "log"), 0o600)
 
 
@@ -171,6 +172,7 @@ def test_after_a_crash_the_stale_files_fool_nobody(folder: Path, start: Callable
     assert (folder / "info.json").exists()
     assert daemon.find(folder) is None
     assert daemon.stop(folder) is False
+    assert sorted(file.name for file in folder.iterdir()) == ["lock", "log"]  # no keys of a dead sandbox
     fresh = start()
     assert fresh.pid != crashed.pid
     assert remote.status(fresh)["profile"] == "instant"
@@ -297,6 +299,9 @@ def test_a_running_function_ends_with_a_crashed_sandbox(
         signal.alarm(20)
         fcntl.flock(file, fcntl.LOCK_EX)  # returns only when the function is dead
         signal.alarm(0)
+    assert list((folder / "functions").iterdir())
+    daemon.stop(folder)
+    assert not (folder / "functions").exists()
 
 
 def test_the_clock_of_a_running_sandbox_can_be_moved(start: Callable[..., daemon.Running]) -> None:

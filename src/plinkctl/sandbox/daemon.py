@@ -5,6 +5,7 @@ The folder is the sandbox's whole presence on the machine, readable by its owner
     lock         held by the daemon as long as it lives; whoever can take it knows that no daemon runs
     info.json    where it listens, its pid, the token of its control paths
     aws-config   the AWS config file with the profiles `provider` and `consumer`: region, keys, endpoint URL
+    functions/   where the code of functions that run is unpacked
     credentials  empty, so that clients do not mix in the user's real credentials file
     log          what the daemon had to say
 
@@ -21,6 +22,7 @@ import fcntl
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,8 +42,8 @@ IDLE_SECONDS: Final = 4 * 3600.0
 _START_WITHIN: Final = 30.0
 _STOP_WITHIN: Final = 5.0
 _PROCESS: Final = "plinkctl.sandbox.process"
-#: What a daemon writes besides lock and log, and takes away when it ends.
-TRANSIENT: Final = ("info.json", "aws-config", "credentials")
+#: Where functions are unpacked.
+FUNCTIONS: Final = "functions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,7 @@ def start(
             return running
         # Nobody is being started now, so a held lock is a daemon on its way out.
         _wait_until_free(folder, _STOP_WITHIN)
-        remove(folder, *TRANSIENT)
+        clear(folder)
         _launch(folder, profile=profile, idle_seconds=idle_seconds, parent_pid=parent_pid, port=port)
         if running := find(folder):
             return running
@@ -158,13 +160,15 @@ def stop(folder: Path) -> bool:
     with _starting(folder):
         running = find(folder)
         if running is None:
+            if _lock_is_free(folder):
+                clear(folder)  # a crashed one has left its keys
             return False
         for how in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(running.pid, how)
             if _wait_until_free(folder, _STOP_WITHIN):
                 break
-        remove(folder, *TRANSIENT)
+        clear(folder)
     return True
 
 
@@ -250,7 +254,8 @@ def _wait_until_free(folder: Path, seconds: float) -> bool:
     return free
 
 
-def remove(folder: Path, *names: str) -> None:
-    """Delete files of the folder, if they are there."""
-    for name in names:
+def clear(folder: Path) -> None:
+    """Delete what a daemon leaves besides lock and log: first what makes it findable, then keys and code."""
+    for name in ("info.json", "aws-config", "credentials"):
         (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / FUNCTIONS, ignore_errors=True)

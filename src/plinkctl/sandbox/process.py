@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import threading
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plinkctl.sandbox.clock import PROFILES
-from plinkctl.sandbox.daemon import TRANSIENT, Running, remove, take_lock
+from plinkctl.sandbox.daemon import FUNCTIONS, Running, clear, take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +74,9 @@ def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     gone = _watch(parent_pid)
+    # Functions unpack into our own folder, so that even after a crash it is known what to take away.
+    (folder / FUNCTIONS).mkdir()
+    tempfile.tempdir = str(folder / FUNCTIONS)
 
     from plinkctl.sandbox import gateway, world  # noqa: PLC0415 - after the fork: two processes need not load moto
 
@@ -85,7 +89,7 @@ def _serve(
                 pass
             _log.info("ending")
         finally:
-            remove(folder, *TRANSIENT)
+            clear(folder)
 
 
 def _publish(folder: Path, server: Server) -> None:
