@@ -132,7 +132,7 @@ class NodeSkipped(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Noted(Event):
-    """A sentence for the user that belongs to no node. `level` is `info` or `warning`."""
+    """A sentence for the user that belongs to no node. `level` is `info`, `warning` or `error`."""
 
     message: str
     level: str = "info"

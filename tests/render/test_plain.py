@@ -30,7 +30,7 @@ def test_a_whole_run_is_one_line_per_change() -> None:
         "     0.0s  plan  up: 4 nodes",
         "     1.0s  provider/vpc  creating",
         "     2.0s  provider/vpc  created vpc-1 in 1.0s",
-        "     3.0s  provider/nlb  waiting for state active, 1.0s so far, usually 2 to 3 min",
+        "     3.0s  provider/nlb  waiting: state active, 1.0s so far, usually 2 to 3 min",
         "     4.0s  consumer/endpoint  held: the provider must accept vpce-1",
         "     5.0s  provider/nlb  FAILED: the load balancer failed",
         "     5.0s  provider/nlb  why: elbv2:DescribeLoadBalancers answered Failed: no addresses (request r-1)",

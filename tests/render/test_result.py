@@ -120,7 +120,7 @@ def test_a_picture_is_drawn() -> None:
 
 
 def test_states_have_colour_only_where_it_is_wanted() -> None:
-    data = {"sides": [{"side": "provider", "state": "ready"}, {"side": "consumer", "state": "failed"}]}
+    data = {"leftovers": [{"side": "provider", "state": "ready"}, {"side": "consumer", "state": "failed"}]}
     assert "\x1b" not in shown(data)
     colored = shown(data, color=True)
     assert "\x1b[32mready\x1b[0m" in colored

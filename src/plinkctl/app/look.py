@@ -3,6 +3,7 @@
 from typing import Any
 
 from plinkctl import handshake
+from plinkctl.app.picture import picture
 from plinkctl.app.proof import half
 from plinkctl.app.run import Run
 from plinkctl.app.up import side_data
@@ -17,7 +18,7 @@ def status(run: Run) -> dict[str, Any]:
     """Both sides as far as known, with the states AWS gives now, and the service's connections.
 
     Returns:
-        `name`, `sides`, `connections`, `checks`.
+        `name`, `sides`, `picture`, `connections`, `checks`.
     """
     provider, consumer = half(run, Side.PROVIDER, must=False), half(run, Side.CONSUMER, must=False)
     if provider is None and consumer is None:
@@ -27,6 +28,7 @@ def status(run: Run) -> dict[str, Any]:
     return {
         "name": run.link.name,
         "sides": sides,
+        "picture": picture(run) if sides else {},
         "connections": _connections(run, provider),
         "checks": [check.to_json() for check in checks],
     }
@@ -64,7 +66,12 @@ def state_show(run: Run) -> dict[str, Any]:
             hint="plinkctl state list shows the links of this folder",
             code="no_state",
         )
-    return {"name": run.link.name, "sides": [state.to_json() for state in found]}
+    whole = [state.to_json() for state in found]
+    return {
+        "name": run.link.name,
+        "sides": [{key: value for key, value in state.items() if key != "records"} for state in whole],
+        "records": [{"side": state["side"], **record} for state in whole for record in state["records"].values()],
+    }
 
 
 def _read(run: Run, name: str, side: Side) -> State:

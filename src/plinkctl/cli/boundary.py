@@ -67,6 +67,7 @@ def execute(
 
     params = ctx.params
     stop = Stop()
+    runs: list[Run] = []
 
     def whole(observer: Callable[[Event], None], report: Report) -> Mapping[str, Any]:
         check_query(params["query"], params["output"])
@@ -84,14 +85,15 @@ def execute(
             grace=_grace(),
             report=report,
         )
-        try:
-            return work(run)
-        finally:
-            if after is not None and not stop:
-                after(run)
+        runs.append(run)
+        return work(run)
+
+    def told() -> None:
+        if after is not None and runs and not stop:
+            after(runs[0])
 
     with signals(stop):
-        leave(ctx, command, whole, stop=stop)
+        leave(ctx, command, whole, stop=stop, after=told)
 
 
 def leave(
@@ -100,8 +102,9 @@ def leave(
     whole: Callable[[Callable[[Event], None], Report], Mapping[str, Any]],
     *,
     stop: "Stop | None" = None,
+    after: Callable[[], None] = lambda: None,
 ) -> None:
-    """Do the whole work under the progress renderer, then write the result and errors, and exit.
+    """Do the whole work under the progress renderer, then what comes `after`, the errors, the result, and exit.
 
     Raises:
         click.exceptions.Exit: Always; it carries the exit code.
@@ -132,8 +135,9 @@ def leave(
         observer(RunFinished(at=time.time(), exit_code=code, seconds=time.monotonic() - begun))
     if bug is not None and params["debug"]:
         traceback.print_exception(bug)
+    after()
     if params["progress"] != "json":
-        for failure in report.errors:
+        for failure in report.errors:  # told before, where they happened; what must be done next is told last
             explain(failure.error, sys.stderr, color)
     _write(params, command, report, code, data)
     raise click.exceptions.Exit(code)
@@ -188,7 +192,7 @@ def _write(params: Mapping[str, Any], command: str, report: Report, code: Exit, 
     color = wants_color(sys.stdout, os.environ, params["no_color"])
     try:
         render(envelope, output=params["output"], query=params["query"], stream=sys.stdout, color=color)
-    except UsageError as error:
+    except PlinkError as error:  # the query fits no result, or stdout cannot be written
         explain(error, sys.stderr, color)
         raise click.exceptions.Exit(error.exit_code) from error
 

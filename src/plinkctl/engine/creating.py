@@ -94,7 +94,7 @@ def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs 
             return poll(
                 lambda: job.kind.find(ctx),
                 until=lambda seen: seen is not None,
-                what=lambda _: "whether the create that was under way took effect",
+                what=lambda _: "looking whether the create that was under way took effect",
                 within=max(0.0, job.grace - since),
                 clock=job.clock,
                 tell=job.tell,

@@ -118,7 +118,7 @@ def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
             return poll(
                 lambda: job.kind.probe(ctx, record.attrs),
                 until=lambda seen: seen.presence is not Presence.ABSENT,
-                what=lambda _: "to become visible",
+                what=lambda _: "not visible yet",
                 within=job.within(_PROPAGATION if fresh else _DOUBT),
                 clock=job.clock,
                 tell=job.tell,
@@ -172,7 +172,7 @@ def _until_ready(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
         seen = poll(
             lambda: job.kind.probe(ctx, attrs),
             until=lambda seen: seen.presence in ended,
-            what=lambda seen: seen.why if seen.presence is not Presence.ABSENT else "to become visible",
+            what=lambda seen: seen.why if seen.presence is not Presence.ABSENT else "not visible yet",
             within=job.within(job.kind.patience.ready_within),
             clock=job.clock,
             tell=job.tell,

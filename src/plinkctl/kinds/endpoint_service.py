@@ -122,7 +122,7 @@ class EndpointService(Ec2Kind):
             for c in connections(ctx.aws, attrs["id"])
             if str(c["VpcEndpointState"]).lower() not in _ENDED
         ]
-        return "the connection of " + ", ".join(live) if live else "its connections to end"
+        return "connected still: " + ", ".join(live) if live else "its connections have not quite ended"
 
     def _principals(self, ctx: Ctx, attrs: Attrs) -> list[str]:
         found = ctx.aws.pages(

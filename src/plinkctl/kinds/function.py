@@ -122,7 +122,7 @@ class Function(Kind):
     def blockers(self, ctx: Ctx, attrs: Attrs) -> str:
         """The interfaces Lambda still holds."""
         held = ", ".join(i["NetworkInterfaceId"] for i in self._interfaces(ctx, attrs))
-        return f"Lambda to release {held}" if held else ""
+        return f"Lambda still holds {held}" if held else ""
 
     def retag(self, ctx: Ctx, attrs: Attrs, *, put: Mapping[str, str], drop: Sequence[str]) -> None:
         """TagResource and UntagResource."""

@@ -77,7 +77,7 @@ class LoadBalancer(ElbKind):
 
     def blockers(self, ctx: Ctx, attrs: Attrs) -> str:
         """AWS releases the balancer some time after its endpoint service is gone."""
-        return "the endpoint service to let go of it"
+        return "an endpoint service or target group still holds it"
 
     def sweep(self, ctx: Ctx) -> list[str]:
         """All balancers of the region, by tag."""

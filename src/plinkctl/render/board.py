@@ -113,7 +113,7 @@ class Board:
                 text = f"{DOING[action]} {short_id(clean(detail))}".rstrip()
                 self._change(node, at=event.at, standing=Standing.ACTIVE, text=text)
             case NodeWaiting(node=node, what=what, usual=usual):
-                text = f"waiting for {clean(what)}"
+                text = f"waiting: {clean(what)}"
                 self._change(node, at=event.at, standing=Standing.ACTIVE, text=text, usual=clean(usual))
             case NodeDone(node=node, action=action, changed=changed):
                 standing = Standing.DONE if changed else Standing.UNCHANGED

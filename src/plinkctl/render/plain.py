@@ -89,7 +89,7 @@ def _(event: NodeActing) -> Iterator[str]:
 @lines.register
 def _(event: NodeWaiting) -> Iterator[str]:
     usual = f", usually {event.usual}" if event.usual else ""
-    yield f"{event.node}  waiting for {event.what}, {duration(event.waited)} so far{usual}"
+    yield f"{event.node}  waiting: {event.what}, {duration(event.waited)} so far{usual}"
 
 
 @lines.register

@@ -14,19 +14,21 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "resources": ("side", "node", "kind", "id", "state"),
     "records": ("side", "node", "kind", "phase", "id", "borrowed"),
     "links": ("name", "side", "account", "region", "records"),
-    "sides": ("side", "account", "region", "state", "resources"),
+    "sides": ("side", "account", "region", "service_id", "endpoint_id", "endpoint_state", "serial", "lineage"),
     "connections": ("endpoint_id", "owner", "state", "since"),
     "accepted": ("endpoint_id", "owner", "state", "since"),
     "pending": ("endpoint_id", "owner", "state", "since"),
     "rejected": ("endpoint_id", "owner", "state", "since"),
     "checks": ("side", "layer", "name", "result", "detail"),
-    "deleted": ("side", "node", "kind", "id"),
     "leftovers": ("side", "node", "kind", "id", "state"),
 }
 """The columns of known tables, in order; a column that is empty in all rows is left out. Unknown tables show all."""
 
 NOTHING: Final[dict[str, str]] = {"leftovers": "nothing is left", "pending": "none is waiting"}
 """What an empty list means, where `none` would not be enough."""
+
+COUNTED: Final = frozenset({"deleted"})
+"""Lists of which a person wants to know the length; the progress has told each item."""
 
 _STYLES: Final[dict[str, Style]] = {
     **dict.fromkeys(("ok", "ready", "available", "active", "healthy", "accepted"), "good"),
@@ -61,6 +63,8 @@ def _blocks(data: Mapping[str, Any], *, color: bool, unicode: bool) -> Iterator[
         elif isinstance(value, Mapping):
             inner = view(value, color=color, unicode=unicode).splitlines()
             yield [title, *(f"  {line}".rstrip() for line in inner)]
+        elif key in COUNTED and value:
+            yield [f"{title}  {len(value)}"]
         elif value:
             yield [title, *(f"  {line}" for line in table(value, COLUMNS.get(key), color=color))]
         else:
