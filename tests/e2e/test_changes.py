@@ -1,0 +1,151 @@
+"""Running `up` again: nothing to do means nothing sent, what may change changes in place, the rest is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from e2e_tools import BOTH, CONSUMER, PROVIDER, Aws, Meter, link_file
+
+if TYPE_CHECKING:
+    from shells import Shell
+
+    from plinkctl.sandbox.daemon import Running
+
+
+def test_up_again_sends_nothing(shell: Shell, sandbox: Running) -> None:
+    link = link_file(shell, "tags: {team: payments}")
+    first = shell.ok("up", "-f", link, *BOTH)
+    meter = Meter(shell, sandbox)
+    again = shell("up", "-f", link, *BOTH, "-o", "json", "--progress", "json")
+    assert again.code == 0, again.err
+    # Invoking the probe is how `up` verifies; it changes nothing.
+    assert [action for action in meter.mutating() if action != "Invoke"] == []
+    assert again.data["provider"] == first["provider"]
+    assert again.data["consumer"] == first["consumer"]
+    plain = shell("up", "-f", link, *BOTH, "--progress", "plain")
+    assert "nothing to do: all 29 are as they should be" in plain.err
+
+
+def test_mutable_settings_of_the_provider_change_in_place(shell: Shell, sandbox: Running) -> None:
+    ec2, elb = Aws(sandbox).client("provider", "ec2"), Aws(sandbox).client("provider", "elbv2")
+    before = shell.ok("provider", "up", "--allow", CONSUMER, "--tag", "team=payments", "--tag", "stage=test")
+    role = f"arn:aws:iam::{CONSUMER}:role/reader"
+    changed = ("provider", "up", "--allow", PROVIDER, "--allow", role, "--no-acceptance-required")
+    changed += ("--response-body", "Good evening", "--response-status", "503", "--tag", "team=risk")
+    after = shell.ok(*changed)
+
+    assert after["service_id"] == before["service_id"]
+    assert after["resources"] == before["resources"], "nothing was replaced"
+    (service,) = ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]
+    assert service["AcceptanceRequired"] is False
+    allowed = ec2.describe_vpc_endpoint_service_permissions(ServiceId=after["service_id"])["AllowedPrincipals"]
+    assert sorted(a["Principal"] for a in allowed) == sorted([f"arn:aws:iam::{PROVIDER}:root", role])
+    ids = {r["node"]: r["id"] for r in after["resources"]}
+    (listener,) = elb.describe_listeners(LoadBalancerArn=ids["provider/alb"])["Listeners"]
+    fixed = listener["DefaultActions"][0]["FixedResponseConfig"]
+    assert (fixed["StatusCode"], fixed["MessageBody"]) == ("503", "Good evening")
+    (group,) = elb.describe_target_groups()["TargetGroups"]
+    assert group["Matcher"]["HttpCode"] == "503", "else the only target would count as unhealthy"
+
+    for tags in (
+        ec2.describe_vpcs(VpcIds=[ids["provider/vpc"]])["Vpcs"][0]["Tags"],
+        service["Tags"],
+        elb.describe_tags(ResourceArns=[ids["provider/nlb"]])["TagDescriptions"][0]["Tags"],
+    ):
+        seen = {tag["Key"]: tag["Value"] for tag in tags}
+        assert seen["team"] == "risk"
+        assert "stage" not in seen, "a tag of ours that is not wanted any more goes"
+        assert seen["plinkctl:link"] == "default"
+
+    meter = Meter(shell, sandbox)
+    shell.ok(*changed)
+    assert meter.mutating() == []
+
+
+def test_mutable_settings_of_the_consumer_change_in_place(shell: Shell, sandbox: Running) -> None:
+    aws = Aws(sandbox)
+    offered = shell.ok("provider", "up", "--allow", CONSUMER, "--no-acceptance-required")
+    asking = ("consumer", "up", "--profile", "consumer", "--service-name", offered["service_name"])
+    before = shell.ok(*asking, "--tag", "team=payments")
+    changes = ("--retention-days", "30", "--function-timeout", "20", "--request-timeout", "9", "--tag", "team=risk")
+    after = shell.ok(*asking, *changes)
+
+    assert after["resources"] == before["resources"], "nothing was replaced"
+    (group,) = aws.client("consumer", "logs").describe_log_groups()["logGroups"]
+    assert group["retentionInDays"] == 30
+    function = aws.client("consumer", "lambda").get_function(FunctionName=after["function_name"])
+    assert function["Configuration"]["Timeout"] == 20
+    assert function["Configuration"]["Environment"]["Variables"]["REQUEST_TIMEOUT"] == "9"
+    assert function["Tags"]["team"] == "risk"
+    role = next(r["id"] for r in after["resources"] if r["node"] == "consumer/role").rpartition("/")[2]
+    tags = aws.client("consumer", "iam").list_role_tags(RoleName=role)["Tags"]
+    assert {"Key": "team", "Value": "risk"} in tags
+
+    meter = Meter(shell, sandbox)
+    shell.ok(*asking, *changes)
+    assert meter.mutating() == []
+
+
+def test_what_somebody_else_changed_is_put_back(shell: Shell, sandbox: Running) -> None:
+    ec2 = Aws(sandbox).client("provider", "ec2")
+    offered = shell.ok("provider", "up", "--allow", CONSUMER)
+    ids = {r["node"]: r["id"] for r in offered["resources"]}
+    ec2.modify_vpc_endpoint_service_configuration(ServiceId=offered["service_id"], AcceptanceRequired=False)
+    ec2.revoke_security_group_ingress(
+        GroupId=ids["provider/alb-group"], SecurityGroupRuleIds=[ids["provider/alb-from-subnet-1"]]
+    )
+    meter = Meter(shell, sandbox)
+    shell.ok("provider", "up", "--allow", CONSUMER)
+    assert sorted(meter.mutating()) == ["AuthorizeSecurityGroupIngress", "ModifyVpcEndpointServiceConfiguration"]
+    (service,) = ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]
+    assert service["AcceptanceRequired"] is True
+
+
+@pytest.mark.parametrize(
+    ("wish", "node"),
+    [
+        (("--cidr", "10.9.0.0/16"), "provider/vpc"),
+        (("--port", "8080"), "provider/"),
+        (("--subnets", "3"), "provider/"),
+        (("--vpc-id", "vpc-00000000", "--subnet-id", "subnet-00000001", "--subnet-id", "subnet-00000002"), "provider/"),
+    ],
+)
+def test_what_would_replace_the_service_is_refused(
+    shell: Shell, sandbox: Running, wish: tuple[str, ...], node: str
+) -> None:
+    shell.ok("provider", "up", "--allow", CONSUMER)
+    before, state = Aws(sandbox).census(), _states(shell)
+    meter = Meter(shell, sandbox)
+    refused = shell("provider", "up", "--allow", CONSUMER, *wish, "-o", "json")
+    assert refused.code == 6, refused.err
+    errors = refused.json["errors"]
+    assert {error["code"] for error in errors} == {"replacement"}
+    assert any(node in error["message"] or node in (error["node"] or "") for error in errors)
+    assert all("plinkctl teardown provider" in error["hint"] for error in errors)
+    assert meter.mutating() == []
+    assert Aws(sandbox).census() == before
+    assert _states(shell) == state
+
+
+def test_what_would_replace_the_endpoint_is_refused(shell: Shell, sandbox: Running) -> None:
+    one = shell.ok("provider", "up", "--allow", CONSUMER, "--no-acceptance-required")
+    other = shell.ok("provider", "up", "--allow", CONSUMER, "--no-acceptance-required", "--name", "other")
+    asking = ("consumer", "up", "--profile", "consumer", "--service-name")
+    shell.ok(*asking, one["service_name"])
+    before, state = Aws(sandbox).census(), _states(shell)
+    meter = Meter(shell, sandbox)
+    refused = shell(*asking, other["service_name"], "-o", "json")
+    assert refused.code == 6, refused.err
+    (error,) = refused.json["errors"]
+    assert error["node"] == "consumer/endpoint"
+    assert "plinkctl teardown consumer" in error["hint"]
+    assert meter.mutating() == []
+    assert Aws(sandbox).census() == before
+    assert _states(shell) == state
+
+
+def _states(shell: Shell) -> dict[str, Any]:
+    """The state files, byte by byte."""
+    folder = shell.folder / ".plinkctl"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("*/*.json")}
