@@ -26,7 +26,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
-from plinkctl.sandbox import control, invoke, protocol, world  # noqa: F401 - `invoke` declares how functions run
+from plinkctl.sandbox import control, protocol, world
 from plinkctl.sandbox.fabric.wire import Fabric
 
 if TYPE_CHECKING:
