@@ -60,7 +60,7 @@ def test_a_row_says_what_is_waited_for_how_long_and_what_is_usual() -> None:
         observe(Noted(at=T0, message="now"))
         text = Screen(80, 24).feed(tty.frame("now")).text
     assert text[:2] == ["now", "provider  0 of 2"]
-    assert text[2][4:] == "nlb      waiting: state active                 1m05s  usually 2 to 3 min"
+    assert text[2][4:] == "nlb      waiting: state active                    1m05s  usually 2 to 3 min"
     assert text[3] == "  · service  after nlb"
 
 

@@ -24,11 +24,17 @@ def status(run: Run) -> dict[str, Any]:
     if provider is None and consumer is None:
         run.note(f"nothing is recorded for the link {run.link.name!r} in {run.folder}")
     sides = [side_data(h.state) for h in (provider, consumer) if h is not None]
+    drawn = picture(run) if sides else {}
+    if consumer is not None and (endpoint_state := _endpoint_state(consumer)):
+        # The state file knows what the last `up` saw; an acceptance since then is only on AWS.
+        sides[-1]["endpoint_state"] = endpoint_state
+        drawn["endpoint"] = {**drawn["endpoint"], "state": endpoint_state}
+        drawn["connection"] = endpoint_state
     checks = [check for check in states(provider, consumer) if check.detail] if consumer is not None else []
     return {
         "name": run.link.name,
         "sides": sides,
-        "picture": picture(run) if sides else {},
+        "picture": drawn,
         "connections": _connections(run, provider),
         "checks": [check.to_json() for check in checks],
     }
@@ -70,8 +76,23 @@ def state_show(run: Run) -> dict[str, Any]:
     return {
         "name": run.link.name,
         "sides": [{key: value for key, value in state.items() if key != "records"} for state in whole],
-        "records": [{"side": state["side"], **record} for state in whole for record in state["records"].values()],
+        "records": [
+            {"side": state["side"], "id": record["attrs"].get("id", ""), **record}
+            for state in whole
+            for record in state["records"].values()
+        ],
     }
+
+
+def _endpoint_state(consumer: Half) -> str | None:
+    record = consumer.record("endpoint")
+    if record is None or consumer.aws is None:
+        return None
+    try:
+        found = consumer.aws.read("ec2", "describe_vpc_endpoints", VpcEndpointIds=[record.id])["VpcEndpoints"]
+    except AwsError:
+        return None  # the checks tell why
+    return str(found[0]["State"]) if found else None
 
 
 def _read(run: Run, name: str, side: Side) -> State:

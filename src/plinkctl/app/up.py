@@ -11,10 +11,10 @@ from plinkctl.aws.session import region_of
 from plinkctl.config import check_service_region, principal_arn
 from plinkctl.engine import lifecycle
 from plinkctl.errors import HeldError, RefusedError
-from plinkctl.graph import Graph, Node
+from plinkctl.graph import Graph, Node, resolve
 from plinkctl.kinds import KINDS
 from plinkctl.link import Consumer, Link, Provider, Side
-from plinkctl.state import State
+from plinkctl.state import Phase, State
 from plinkctl.topology import ENDPOINT, FUNCTION, NLB, SERVICE, Site
 
 _BOTH = (Side.PROVIDER, Side.CONSUMER)
@@ -46,6 +46,7 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
     with seats(run, sides) as opened:
         nodes = topology.nodes(link, _survey(run, link, opened))
         orphans = _orphans(nodes, opened)
+        _refuse_replacements(nodes, opened)
         graph = topology.graph(nodes)
         walked = running.walk(run, opened, nodes, graph, lifecycle.up, direction="up", held_ends=held_ends)
         if orphans and not walked.failed:
@@ -145,6 +146,29 @@ def _orphans(nodes: Mapping[str, Node], opened: Mapping[Side, Seat]) -> dict[str
                 )
             found[key] = Node(key=key, side=side, kind=record.kind, params=record.params)
     return found
+
+
+def _refuse_replacements(nodes: Mapping[str, Node], opened: Mapping[Side, Seat]) -> None:
+    """Look at all recorded nodes before the first is changed, so that a refused wish changes nothing at all.
+
+    Raises:
+        RefusedError: One would have to be replaced.
+    """
+    records = {f"{side}/{name}": r for side, seat in opened.items() for name, r in seat.state.live.items()}
+    known = {key: record.attrs for key, record in records.items()}
+    for key, node in nodes.items():
+        record, kind = records.get(key), KINDS[node.kind]
+        # One that is being made is finished as it was begun; a relation may simply be another one now.
+        if record is None or record.phase is Phase.CREATING or record.borrowed or kind.attached:
+            continue
+        if node.borrowed is not None:
+            raise lifecycle.replaced(key, kind, f"it is {record.id}, made by plinkctl; wanted is {node.borrowed['id']}")
+        try:
+            wanted = resolve(node.params, known)
+        except KeyError:
+            continue  # it refers to what is not there yet
+        if why := lifecycle.immutable_change(kind, record, wanted):
+            raise lifecycle.replaced(key, kind, why)
 
 
 def side_data(state: State) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from plinkctl.engine.creating import AGAIN, create, find, intent
 from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, done, holds, plain
 from plinkctl.errors import AwsError, PlinkError, RefusedError, TimedOutError
 from plinkctl.events import Action, NodeActing, NodeHeld
-from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Presence, Seen, foreign
+from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, foreign
 from plinkctl.state import Phase, Record
 
 _PROPAGATION: Final = 300.0  # seconds EC2 may hide a fresh resource (Terraform's ec2PropagationTimeout)
@@ -91,7 +91,7 @@ def _standing(job: Job) -> Generator[Step, Any, Record | None]:
     """The node's record, once what it says was held against what AWS says."""
     record = job.record
     if record is not None and record.borrowed and record.live:
-        raise _replaced(job, "it is borrowed, and the configuration wants one of its own")
+        raise replaced(job.node.key, job.kind, "it is borrowed, and the configuration wants one of its own")
     if record is not None and record.phase is Phase.DELETING:  # a teardown was interrupted: finish it first
         yield from down(job)
         return job.record
@@ -99,7 +99,7 @@ def _standing(job: Job) -> Generator[Step, Any, Record | None]:
         return record
     seen = yield from _first_look(job, record)
     # A relation whose other half was made anew is another relation.
-    outdated = job.kind.attached and bool(_immutable_change(job, record))
+    outdated = job.kind.attached and bool(immutable_change(job.kind, record, job.params))
     if seen.presence is Presence.ABSENT or outdated:
         record = replace(record, phase=Phase.ABSENT, attrs={})
         yield Commit(record)
@@ -133,8 +133,8 @@ def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
 
 def _settle(job: Job, record: Record) -> Generator[Step, Any, tuple[Seen, bool]]:
     """Wait until it is ready, then bring settings and tags to what is wanted. Nothing wanted, nothing sent."""
-    if changed := _immutable_change(job, record):
-        raise _replaced(job, changed)
+    if changed := immutable_change(job.kind, record, job.params):
+        raise replaced(job.node.key, job.kind, changed)
     ctx = job.ctx(record, job.params)
     updated = False
     for _ in range(_ROUNDS):
@@ -231,7 +231,11 @@ def _borrow(job: Job, attrs: Attrs, begun: float) -> Script:
     name = job.node.name
     record = job.record
     if record is not None and record.live and (not record.borrowed or record.id != attrs["id"]):
-        raise _replaced(job, f"the state has {record.id or 'one that is being made'}, the configuration {attrs['id']}")
+        raise replaced(
+            job.node.key,
+            job.kind,
+            f"the state has {record.id or 'one that is being made'}, the configuration {attrs['id']}",
+        )
     ctx = job.desk.ctx(name, "", job.params)
     seen: Seen = yield Call(lambda: job.kind.probe(ctx, attrs))
     if seen.presence is not Presence.READY:
@@ -269,13 +273,12 @@ def _settings(job: Job) -> dict[str, Any]:
     return {key: job.params[key] for key in job.kind.settings if key in job.params}
 
 
-def _immutable_change(job: Job, record: Record) -> str:
-    """In words what of the frozen parameters the configuration now wants different, or an empty string."""
-    wanted = plain(job.params)
+def immutable_change(kind: Kind, record: Record, params: Mapping[str, Any]) -> str:
+    """In words what of the frozen parameters is now wanted different, or an empty string."""
     changed = [
         f"{key}: {record.params.get(key)!r} -> {value!r}"
-        for key, value in wanted.items()
-        if key not in job.kind.settings and record.params.get(key) != value
+        for key, value in plain(params).items()
+        if key not in kind.settings and record.params.get(key) != value
     ]
     return "; ".join(changed)
 
@@ -296,7 +299,6 @@ def _late(job: Job, what: str, why: str | None) -> TimedOutError:
     )
 
 
-def _replaced(job: Job, why: str) -> RefusedError:
-    return RefusedError(
-        f"{job.node.key} would have to be replaced", why=why, hint=job.kind.way_there, code="replacement"
-    )
+def replaced(key: str, kind: Kind, why: str) -> RefusedError:
+    """The refusal to replace what others depend on."""
+    return RefusedError(f"{key} would have to be replaced", why=why, hint=kind.way_there, code="replacement")
