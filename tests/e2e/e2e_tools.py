@@ -84,6 +84,23 @@ def link_file(shell: Shell, content: str, name: str = "link.yaml") -> str:
     return name
 
 
+def network(ec2: Any, cidr: str, zone_ids: list[str]) -> tuple[str, list[str]]:
+    """A VPC and one subnet in each zone, made by hand; `cidr` is the first two numbers of its block."""
+    vpc_id = ec2.create_vpc(CidrBlock=f"{cidr}.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
+    subnets = [
+        ec2.create_subnet(VpcId=vpc_id, CidrBlock=f"{cidr}.{n}.0/24", AvailabilityZoneId=zone_id)["Subnet"]["SubnetId"]
+        for n, zone_id in enumerate(zone_ids)
+    ]
+    return vpc_id, subnets
+
+
+def zone_names(ec2: Any) -> dict[str, str]:
+    """Zone IDs by the names this account has for them."""
+    zones = ec2.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])
+    return {zone["ZoneName"]: zone["ZoneId"] for zone in zones["AvailabilityZones"]}
+
+
 def calls(shell: Shell, running: Running) -> list[dict[str, Any]]:
     """The API calls the sandbox has answered, as `plinkctl sandbox calls` tells them."""
     done = shell("sandbox", "calls", "--folder", str(running.folder), "-o", "json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from e2e_tools import BOTH, CONSUMER, PROVIDER, Aws, Meter, link_file
+from e2e_tools import BOTH, CONSUMER, PROVIDER, Aws, Meter, link_file, network, zone_names
 
 if TYPE_CHECKING:
     from shells import Shell
@@ -31,16 +31,17 @@ def test_mutable_settings_of_the_provider_change_in_place(shell: Shell, sandbox:
     ec2, elb = Aws(sandbox).client("provider", "ec2"), Aws(sandbox).client("provider", "elbv2")
     before = shell.ok("provider", "up", "--allow", CONSUMER, "--tag", "team=payments", "--tag", "stage=test")
     role = f"arn:aws:iam::{CONSUMER}:role/reader"
-    changed = ("provider", "up", "--allow", PROVIDER, "--allow", role, "--no-acceptance-required")
-    changed += ("--response-body", "Good evening", "--response-status", "503", "--tag", "team=risk")
+    allowed = ("--allow", PROVIDER, "--allow", role, "--no-acceptance-required")
+    response = ("--response-body", "Good evening", "--response-status", "503")
+    changed = ("provider", "up", *allowed, *response, "--tag", "team=risk")
     after = shell.ok(*changed)
 
     assert after["service_id"] == before["service_id"]
     assert after["resources"] == before["resources"], "nothing was replaced"
     (service,) = ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]
     assert service["AcceptanceRequired"] is False
-    allowed = ec2.describe_vpc_endpoint_service_permissions(ServiceId=after["service_id"])["AllowedPrincipals"]
-    assert sorted(a["Principal"] for a in allowed) == sorted([f"arn:aws:iam::{PROVIDER}:root", role])
+    principals = ec2.describe_vpc_endpoint_service_permissions(ServiceId=after["service_id"])["AllowedPrincipals"]
+    assert sorted(p["Principal"] for p in principals) == sorted([f"arn:aws:iam::{PROVIDER}:root", role])
     ids = {r["node"]: r["id"] for r in after["resources"]}
     (listener,) = elb.describe_listeners(LoadBalancerArn=ids["provider/alb"])["Listeners"]
     fixed = listener["DefaultActions"][0]["FixedResponseConfig"]
@@ -104,28 +105,26 @@ def test_what_somebody_else_changed_is_put_back(shell: Shell, sandbox: Running) 
 
 @pytest.mark.parametrize(
     ("wish", "node"),
-    [
-        (("--cidr", "10.9.0.0/16"), "provider/vpc"),
-        (("--port", "8080"), "provider/"),
-        (("--subnets", "3"), "provider/"),
-        (("--vpc-id", "vpc-00000000", "--subnet-id", "subnet-00000001", "--subnet-id", "subnet-00000002"), "provider/"),
-    ],
+    [(("--cidr", "10.9.0.0/16"), "provider/vpc"), (("--port", "8080"), "provider/"), (("--subnets", "3"), "provider/")],
 )
-def test_what_would_replace_the_service_is_refused(
+def test_what_would_replace_the_service_is_refused_whole(
     shell: Shell, sandbox: Running, wish: tuple[str, ...], node: str
 ) -> None:
-    shell.ok("provider", "up", "--allow", CONSUMER)
-    before, state = Aws(sandbox).census(), _states(shell)
+    wanted = ("provider", "up", "--allow", CONSUMER)
+    shell.ok(*wanted)
+    _refused(shell, sandbox, (*wanted, *wish), node)
     meter = Meter(shell, sandbox)
-    refused = shell("provider", "up", "--allow", CONSUMER, *wish, "-o", "json")
-    assert refused.code == 6, refused.err
-    errors = refused.json["errors"]
-    assert {error["code"] for error in errors} == {"replacement"}
-    assert any(node in error["message"] or node in (error["node"] or "") for error in errors)
-    assert all("plinkctl teardown provider" in error["hint"] for error in errors)
-    assert meter.mutating() == []
-    assert Aws(sandbox).census() == before
-    assert _states(shell) == state
+    shell.ok(*wanted)
+    assert meter.mutating() == [], "the way back is open"
+
+
+def test_a_network_of_its_own_is_not_swapped_for_a_borrowed_one(shell: Shell, sandbox: Running) -> None:
+    ec2 = Aws(sandbox).client("provider", "ec2")
+    vpc_id, (one, other) = network(ec2, "10.50", sorted(zone_names(ec2).values())[:2])
+    wanted = ("provider", "up", "--allow", CONSUMER)
+    shell.ok(*wanted)
+    borrowed = (*wanted, "--vpc-id", vpc_id, "--subnet-id", one, "--subnet-id", other)
+    _refused(shell, sandbox, borrowed, "provider/")
 
 
 def test_what_would_replace_the_endpoint_is_refused(shell: Shell, sandbox: Running) -> None:
@@ -133,14 +132,20 @@ def test_what_would_replace_the_endpoint_is_refused(shell: Shell, sandbox: Runni
     other = shell.ok("provider", "up", "--allow", CONSUMER, "--no-acceptance-required", "--name", "other")
     asking = ("consumer", "up", "--profile", "consumer", "--service-name")
     shell.ok(*asking, one["service_name"])
+    _refused(shell, sandbox, (*asking, other["service_name"]), "consumer/endpoint")
+
+
+def _refused(shell: Shell, sandbox: Running, command: tuple[str, ...], node: str) -> None:
+    """Insist that the command is refused with the way there, and that nothing of the standing link was touched."""
     before, state = Aws(sandbox).census(), _states(shell)
     meter = Meter(shell, sandbox)
-    refused = shell(*asking, other["service_name"], "-o", "json")
+    refused = shell(*command, "-o", "json", "--progress", "plain")
     assert refused.code == 6, refused.err
-    (error,) = refused.json["errors"]
-    assert error["node"] == "consumer/endpoint"
-    assert "plinkctl teardown consumer" in error["hint"]
-    assert meter.mutating() == []
+    errors = refused.json["errors"]
+    assert {error["code"] for error in errors} == {"replacement"}
+    assert any(node in error["message"] for error in errors)
+    assert all("plinkctl teardown" in error["hint"] for error in errors)
+    assert meter.mutating() == [], refused.err
     assert Aws(sandbox).census() == before
     assert _states(shell) == state
 

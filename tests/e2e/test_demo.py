@@ -66,7 +66,7 @@ def test_it_ends_in_the_proof_as_clean_json_and_leaves_nothing(
 
 
 def test_it_is_interrupted_in_three_places_and_goes_on_each_time(shell: Shell) -> None:
-    moments = (r"provider/nlb  waiting for", r"consumer/endpoint  creating", r"consumer/endpoint  deleting")
+    moments = (r"provider/nlb  waiting", r"consumer/endpoint  creating", r"consumer/endpoint  deleting")
     pids: set[int] = set()
     for moment in moments:
         demo = in_foreground(shell, "demo", "-o", "json", "--progress", "plain")
