@@ -168,7 +168,7 @@ def from_json(data: object, *, place: str) -> State:
     if schema != SCHEMA:
         raise _damaged(place, f"its schema is {schema!r}, not a version number")
     try:
-        records = {name: _record(value) for name, value in data["records"].items()}
+        records = {name: _record(name, value) for name, value in data["records"].items()}
         return State(
             **{f.name: _typed(data, f.name, int if f.name == "serial" else str) for f in _SCALARS},
             side=Side(data["side"]),
@@ -180,21 +180,43 @@ def from_json(data: object, *, place: str) -> State:
 
 _SCALARS: Final = tuple(f for f in fields(State) if f.name not in {"side", "records"})
 
+_FORM: Final[dict[str, tuple[type, ...]]] = {
+    "node": (str,),
+    "kind": (str,),
+    "phase": (str,),
+    "incarnation": (int,),
+    "op": (str,),
+    "params": (dict,),
+    "attrs": (dict,),
+    "tags": (dict,),
+    "needs": (list,),
+    "borrowed": (bool,),
+    "attempt": (int,),
+    "sent_at": (int, float, type(None)),
+}
 
-def _record(value: Mapping[str, Any]) -> Record:
-    known = {f.name for f in fields(Record)}
-    if extra := set(value) - known:
-        raise ValueError(f"unknown record field {min(extra)!r}")
-    record = Record(**{**value, "phase": Phase(value["phase"]), "needs": tuple(value.get("needs", ()))})
+
+def _record(name: str, value: Mapping[str, Any]) -> Record:
+    """Checked field by field: a wrong type let in here would end a later command in the middle of its work."""
+    if extra := set(value) - set(_FORM):
+        raise ValueError(f"record {name!r} has the unknown field {min(extra)!r}")
+    found = {key: _typed(value, key, *_FORM[key]) for key in value}
+    record = Record(**{**found, "phase": Phase(found["phase"]), "needs": tuple(found.get("needs", ()))})
+    if not all(isinstance(need, str) for need in record.needs):
+        raise TypeError(f"record {name!r} needs what is no node's key")
+    if record.node != name:
+        raise ValueError(f"record {name!r} says it is {record.node!r}")
+    if record.incarnation < 1:
+        raise ValueError(f"record {name!r} has incarnation {record.incarnation}")
     if record.phase is not Phase.CREATING and record.live and not record.id:
-        raise ValueError(f"record {record.node!r} is {record.phase} but has no id")
+        raise ValueError(f"record {name!r} is {record.phase} but has no id")
     return record
 
 
-def _typed(data: Mapping[str, Any], name: str, kind: type) -> Any:
+def _typed(data: Mapping[str, Any], name: str, *kinds: type) -> Any:
     value = data[name]
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} is not a {kind.__name__}")
+    if type(value) not in kinds:  # exactly: True is an int to isinstance
+        raise TypeError(f"{name} is of type {type(value).__name__}")
     return value
 
 
