@@ -11,7 +11,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -103,7 +103,7 @@ def read(folder: Path, link: str, side: Side) -> State | None:
             return None
     try:
         data = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         what = "it is empty" if not raw.strip() else f"it is not whole JSON: {error}"
         raise StateError(
             f"the state {path} is damaged",
@@ -131,12 +131,12 @@ def links(folder: Path) -> list[tuple[str, Side]]:
 def _private_folder(folder: Path) -> None:
     """Make the folder 0700, or refuse one that others could change under us."""
     with _told_as_state_error(folder):
-        try:
-            folder.mkdir(mode=0o700, parents=True)
-        except FileExistsError:
-            pass
-        else:
-            _sync_folder(folder.parent)
+        # One by one: mkdir(parents=True) would leave those above to the umask, and whoever may write above may replace.
+        for place in (*reversed(folder.parents), folder):
+            if not os.path.lexists(place):
+                with suppress(FileExistsError):  # another process was quicker
+                    place.mkdir(mode=0o700)
+                    _sync_folder(place.parent)
         info = folder.lstat()
     if not stat.S_ISDIR(info.st_mode):
         raise StateError(f"the state folder {folder} is not a folder", why="it is a link or a file")
@@ -169,8 +169,9 @@ def _locked(path: Path) -> int:
             code="state_locked",
         ) from error
     # The content is information for the message above; the lock itself is the kernel's.
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"pid {os.getpid()}: {Path(sys.argv[0]).name} {' '.join(sys.argv[1:3])}\n".encode(), 0)
+    with suppress(OSError):  # so a full disk is told by the commit that needs the space
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"pid {os.getpid()}: {Path(sys.argv[0]).name} {' '.join(sys.argv[1:3])}\n".encode(), 0)
     return descriptor
 
 
