@@ -151,7 +151,7 @@ def _provider(provider: Provider, site: Site) -> list[Node]:
     port, subnets = provider.port, _subnet_refs(_P, provider.network)
     return [
         *_network(_P, provider.network, site),
-        _group(_P, "alb-group", "plinkctl: admits the NLB's subnets only"),
+        _group(_P, "alb-group", "plinkctl: admits the subnets of the NLB only"),
         _group(
             _P, "nlb-group", "plinkctl: attached from the start since an NLB made without a group can never get one"
         ),

@@ -10,7 +10,7 @@ from plinkctl.app.run import Run, Seat, seats
 from plinkctl.aws.session import region_of
 from plinkctl.config import check_service_region, principal_arn
 from plinkctl.engine import lifecycle
-from plinkctl.errors import HeldError, RefusedError
+from plinkctl.errors import HeldError, RefusedError, UsageError
 from plinkctl.graph import Graph, Node, resolve
 from plinkctl.kinds import KINDS
 from plinkctl.link import Consumer, Link, Provider, Side
@@ -41,6 +41,7 @@ def both_up(run: Run) -> dict[str, Any]:
 
 
 def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> dict[Side, dict[str, Any]]:
+    _refuse_private_dns(link)
     if link.consumer is not None and link.consumer.service_name is not None:
         check_service_region(link.consumer.service_name, region_of(link.consumer.access))
     with seats(run, sides) as opened:
@@ -72,6 +73,21 @@ def _survey(run: Run, link: Link, opened: Mapping[Side, Seat]) -> dict[Side, Sit
         zone_ids = preflight.zones(seat.aws, Side.CONSUMER, link.consumer.network, seat.state, offered)
         sites[Side.CONSUMER] = Site(zone_ids=zone_ids)
     return sites
+
+
+def _refuse_private_dns(link: Link) -> None:
+    """A service that this very walk makes has no private DNS name that its consumer could switch on.
+
+    Raises:
+        UsageError: It is asked for all the same.
+    """
+    if link.provider is not None and link.consumer is not None and link.consumer.private_dns:
+        raise UsageError(
+            "private DNS cannot be switched on: the service of this link has no private DNS name",
+            why="plinkctl cannot give a service a private DNS name yet",
+            hint="leave consumer.private_dns out; the endpoint's own DNS name works",
+            code="no_private_dns_name",
+        )
 
 
 def _provider_zones(provider: Provider, seat: Seat) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """`plinkctl consumer up`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from plinkctl.cli.options import (
     together,
 )
 from plinkctl.link import Side
+
+if TYPE_CHECKING:
+    from plinkctl.app.run import Run
 
 
 @click.group()
@@ -41,12 +44,19 @@ def up(ctx: click.Context, /, *, wait: bool, **_: Any) -> None:
     \b
     plinkctl consumer up --service-name com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0
     """
-    from plinkctl.app.up import consumer_up  # noqa: PLC0415
+
+    def work(run: "Run") -> dict[str, Any]:
+        from plinkctl.app.up import consumer_up, held_hint  # noqa: PLC0415
+
+        data = consumer_up(run, wait=wait)
+        if run.report.held:
+            run.report.fail(held_hint(data))
+        return data
 
     execute(
         ctx,
         "consumer up",
-        lambda run: consumer_up(run, wait=wait),
+        work,
         sides=(Side.CONSUMER,),
         complete=True,
         after=finish.after_consumer_up,

@@ -27,16 +27,8 @@ def after_provider_up(run: "Run") -> None:
 
 
 def after_consumer_up(run: "Run") -> None:
-    """Say whose turn it is."""
-    from plinkctl.link import Side  # noqa: PLC0415
-
-    state = run.state(Side.CONSUMER)
-    endpoint = state.live.get("endpoint") if state else None
-    if run.report.held and endpoint is not None:
-        accept = f"plinkctl accept --endpoint-id {endpoint.id}{_named(run)}"
-        _show(run, [f"{accept}    (the provider)", f"plinkctl verify{_named(run)}    (then)"])
-    else:
-        _show(run, [f"plinkctl verify{_named(run)}"])
+    """It stands: prove it. Whose turn it is while it is held, the error says."""
+    _show(run, [] if run.report.held else [f"plinkctl verify{_named(run)}"])
 
 
 def after_up(run: "Run") -> None:

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from plinkctl.sandbox.daemon import Running
 
 _IDLE: Final = 3600.0
+# What AWS clients look at before their config file: left in place, it would lead them past the sandbox.
+_OUTRANKING: Final = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_DEFAULT_PROFILE",
+)
 
 folder_option: Final = option(
     "--folder",
@@ -142,6 +152,9 @@ def env(ctx: click.Context, /, *, folder: str | None, output: str, **_: Any) -> 
 
         variables = daemon.environment(_running(folder))
         if output == "table":
+            for name in _OUTRANKING:
+                if name in os.environ:
+                    click.echo(f"unset {name}")
             for name, value in variables.items():
                 click.echo(f"export {name}={shlex.quote(value)}")
             return {}

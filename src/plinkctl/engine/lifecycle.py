@@ -16,7 +16,7 @@ from plinkctl.engine.creating import AGAIN, create, find, intent
 from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, done, holds, plain
 from plinkctl.errors import AwsError, PlinkError, RefusedError, TimedOutError
 from plinkctl.events import Action, NodeActing, NodeHeld
-from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, foreign
+from plinkctl.kinds.base import ABSENT, TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, foreign, gone
 from plinkctl.state import Phase, Record
 
 _PROPAGATION: Final = 300.0  # seconds EC2 may hide a fresh resource (Terraform's ec2PropagationTimeout)
@@ -75,7 +75,7 @@ def down(job: Job) -> Script:
         record = replace(record, phase=Phase.CREATED, attrs=dict(found))
         yield Commit(record)
     attrs = record.attrs
-    seen: Seen = yield Call(lambda: job.kind.probe(ctx, attrs))
+    seen: Seen = yield Call(lambda: _probe(job, ctx, attrs))
     _check_owner(job, record, seen)
     if record.phase is not Phase.DELETING:
         record = replace(record, phase=Phase.DELETING)
@@ -116,7 +116,7 @@ def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
     def look() -> Seen:
         try:
             return poll(
-                lambda: job.kind.probe(ctx, record.attrs),
+                lambda: _probe(job, ctx, record.attrs),
                 until=lambda seen: seen.presence is not Presence.ABSENT,
                 what=lambda _: "not visible yet",
                 within=job.within(_PROPAGATION if fresh else _DOUBT),
@@ -166,11 +166,31 @@ def _converge(
         _patiently(job, lambda: job.kind.retag(ctx, attrs, put=put, drop=drop))
 
 
+def _probe(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
+    """A probe makes several reads; what goes away between two of them is as absent as what was not there."""
+    try:
+        return job.kind.probe(ctx, attrs)
+    except AwsError as error:
+        if gone(error):
+            return ABSENT
+        raise
+
+
+def _probe_in_a_wait(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
+    """In a wait of minutes one read may fail: a network that is away for a while must not end it."""
+    try:
+        return _probe(job, ctx, attrs)
+    except AwsError as error:
+        if error.nature in {Nature.UNCLEAR, Nature.THROTTLED} or error.code == "unreachable":
+            return Seen(presence=Presence.PENDING, why=f"AWS does not answer ({error.answer.code})")
+        raise
+
+
 def _until_ready(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
     ended = {Presence.READY, Presence.FAILED} | ({Presence.HELD} if job.held_ends else set())
     try:
         seen = poll(
-            lambda: job.kind.probe(ctx, attrs),
+            lambda: _probe_in_a_wait(job, ctx, attrs),
             until=lambda seen: seen.presence in ended,
             what=lambda seen: seen.why if seen.presence is not Presence.ABSENT else "not visible yet",
             within=job.within(job.kind.patience.ready_within),
@@ -198,7 +218,7 @@ def _delete(job: Job, ctx: Ctx, attrs: Attrs) -> None:
 def _until_gone(job: Job, ctx: Ctx, attrs: Attrs) -> None:
     try:
         poll(
-            lambda: job.kind.probe(ctx, attrs),
+            lambda: _probe_in_a_wait(job, ctx, attrs),
             until=lambda seen: seen.presence is Presence.ABSENT,
             what=lambda seen: seen.why,
             within=job.within(job.kind.patience.gone_within),
@@ -237,7 +257,7 @@ def _borrow(job: Job, attrs: Attrs, begun: float) -> Script:
             f"the state has {record.id or 'one that is being made'}, the configuration {attrs['id']}",
         )
     ctx = job.desk.ctx(name, "", job.params)
-    seen: Seen = yield Call(lambda: job.kind.probe(ctx, attrs))
+    seen: Seen = yield Call(lambda: _probe(job, ctx, attrs))
     if seen.presence is not Presence.READY:
         raise PlinkError(
             f"the {job.kind.title} {attrs['id']} cannot be used",

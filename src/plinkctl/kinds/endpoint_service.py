@@ -124,6 +124,11 @@ class EndpointService(Ec2Kind):
         ]
         return "connected still: " + ", ".join(live) if live else "its connections have not quite ended"
 
+    def sweep(self, ctx: Ctx) -> list[str]:
+        """By tag, less those that EC2 still lists as deleted for a while."""
+        found = self.look(ctx, "tag:plinkctl:lineage", ctx.lineage)
+        return [str(item["ServiceId"]) for item in found if str(item["ServiceState"]).lower() != "deleted"]
+
     def _principals(self, ctx: Ctx, attrs: Attrs) -> list[str]:
         found = ctx.aws.pages(
             "ec2", "describe_vpc_endpoint_service_permissions", "AllowedPrincipals", ServiceId=attrs["id"]

@@ -45,8 +45,8 @@ class RouteTable(Ec2Kind):
         )
 
     def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
-        """Associate with the wanted subnets. A subnet has one table, so repeating changes nothing."""
-        for subnet_id in changes["subnet_ids"]:
+        """Associate with those of the wanted subnets that a fresh read does not show: AWS refuses a second time."""
+        for subnet_id in sorted(set(changes["subnet_ids"]) - set(self.probe(ctx, attrs).settings["subnet_ids"])):
             ctx.aws.write("ec2", "associate_route_table", RouteTableId=attrs["id"], SubnetId=subnet_id)
 
     def delete(self, ctx: Ctx, attrs: Attrs) -> None:

@@ -9,7 +9,7 @@ from plinkctl.kinds.base_ec2 import Ec2Kind, held_by
 
 
 class SecurityGroup(Ec2Kind):
-    """`vpc_id`, `description`; setting `open_egress` (always wanted False)."""
+    """`vpc_id`, `description` (EC2 takes no apostrophe in it); setting `open_egress` (always wanted False)."""
 
     name = "security_group"
     title = "security group"

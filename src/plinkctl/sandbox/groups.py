@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import (
@@ -18,6 +19,9 @@ from moto.ec2.utils import is_tag_filter
 
 from plinkctl.sandbox.patch import override
 
+# The characters EC2's API reference allows in a group's description; an apostrophe is not among them.
+_DESCRIPTION: Final = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}")
+
 
 @override(SecurityGroupBackend, "create_security_group")
 def _create(
@@ -31,6 +35,10 @@ def _create(
     is_default: bool | None = None,
 ) -> Any:
     """CreateSecurityGroup; a VPC's default group lets its own members in, as on AWS."""
+    if not _DESCRIPTION.fullmatch(description or ""):
+        raise EC2ClientError(
+            "InvalidParameterValue", f"Value ({description}) for parameter GroupDescription is invalid."
+        )
     vpc = self.get_vpc(vpc_id) if vpc_id else self.default_vpc
     if any(group.name == name for group in self.groups[vpc.id].values()):
         raise EC2ClientError("InvalidGroup.Duplicate", f"The security group '{name}' already exists for VPC '{vpc.id}'")

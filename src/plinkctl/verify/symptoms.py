@@ -20,8 +20,7 @@ _SYMPTOMS: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "TimeoutError",
-        "the connection timed out: a security group drops it (function, endpoint, NLB or ALB), "
-        "or no target in the endpoint's zone answers",
+        "the connection timed out: a security group drops it, or no target in the endpoint's zone answers",
         "plinkctl consumer up and plinkctl provider up put the rules back",
     ),
     ("Task timed out", "the function ran out of time before its request did", "plinkctl consumer up"),
