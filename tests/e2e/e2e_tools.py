@@ -13,16 +13,17 @@ import re
 import select
 import subprocess
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from shells import PLINKCTL
 
+from plinkctl.sandbox import remote
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shells import Shell
+    from shells import Finished, Shell
 
     from plinkctl.sandbox.daemon import Running
 
@@ -109,23 +110,16 @@ def calls(shell: Shell, running: Running) -> list[dict[str, Any]]:
     return found
 
 
-@dataclass
 class Meter:
     """Counts the calls made since it was made."""
 
-    shell: Shell
-    running: Running
-    since: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.since = self._last()
-
-    def _last(self) -> int:
-        return max((call["number"] for call in calls(self.shell, self.running)), default=0)
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._since = int(remote.status(running)["calls"])
 
     def all(self) -> list[str]:
         """The actions called."""
-        return [call["action"] for call in calls(self.shell, self.running) if call["number"] > self.since]
+        return [str(call["action"]) for call in remote.calls(self._running, since=self._since)]
 
     def mutating(self) -> list[str]:
         """The actions called that change something."""
@@ -202,3 +196,21 @@ def untroubled(*texts: str) -> None:
     for text in texts:
         assert "Traceback" not in text
         assert "a bug in plinkctl" not in text
+
+
+def refused(
+    shell: Shell, *arguments: str, code: int, running: Running | None = None, env: dict[str, str] | None = None
+) -> Finished:
+    """Insist on a refusal with that exit code: a clean envelope, something to read, no traceback, no call to AWS."""
+    meter = Meter(running) if running is not None else None
+    done = shell(*arguments, "-o", "json", env=env)
+    assert done.code == code, done.err + done.out
+    answer = envelope(done.out)
+    assert (answer["status"], answer["exit_code"]) == ("error", code)
+    assert answer["errors"]
+    assert all(error["message"] for error in answer["errors"])
+    assert done.err.strip()
+    untroubled(done.out, done.err)
+    if meter is not None:
+        assert meter.all() == []
+    return done

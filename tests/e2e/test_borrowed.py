@@ -49,7 +49,7 @@ def test_borrowed_networks_on_both_sides_carry_the_link_and_stay_as_they_were(sh
     assert sorted(data["provider"]["availability_zone_ids"]) == zone_ids[1:3]
     assert (everything_of(theirs, provider_vpc), everything_of(ours, consumer_vpc)) == before[:2]
 
-    meter = Meter(shell, sandbox)
+    meter = Meter(sandbox)
     shell.ok("up", "-f", link, *BOTH)
     assert [action for action in meter.mutating() if action != "Invoke"] == []
 
@@ -106,7 +106,7 @@ def test_a_subnet_outside_the_services_zones_is_refused_before_anything_is_made(
     ec2 = aws.client("consumer", "ec2")
     elsewhere = next(z for z in zone_names(ec2).values() if z not in offered["availability_zone_ids"])
     vpc_id, (subnet_id,) = network(ec2, "10.80", [elsewhere])
-    meter = Meter(shell, sandbox)
+    meter = Meter(sandbox)
     asking = ("consumer", "up", "--profile", "consumer", "--service-name", offered["service_name"])
     refused = shell(*asking, "--vpc-id", vpc_id, "--subnet-id", subnet_id, "-o", "json")
     assert refused.code in {1, 2}
@@ -118,7 +118,7 @@ def test_a_subnet_outside_the_services_zones_is_refused_before_anything_is_made(
 
 
 def test_what_is_not_there_to_be_borrowed_is_said_before_anything_is_made(shell: Shell, sandbox: Running) -> None:
-    meter = Meter(shell, sandbox)
+    meter = Meter(sandbox)
     arn = "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/net/no-such/0123456789abcdef"
     subnets = ("subnet-00000001", "subnet-00000002")
     network = ("--vpc-id", "vpc-00000000", "--subnet-id", subnets[0], "--subnet-id", subnets[1])

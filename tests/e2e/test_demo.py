@@ -39,7 +39,7 @@ def gone(pid: int) -> bool:
 def test_it_ends_in_the_proof_as_clean_json_and_leaves_nothing(
     shell: Shell, sandbox: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    others = Meter(shell, sandbox)
+    others = Meter(sandbox)
     begun = time.monotonic()
     demo = shell.start("demo", "-o", "json")
     heard = read_until(demo, r"provider/vpc  created")

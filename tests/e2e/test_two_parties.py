@@ -66,7 +66,7 @@ def test_the_provider_offers_the_consumer_asks_and_the_proof_comes(brisk_shell: 
 
     again = consumer.ok(*asking)
     assert again["endpoint_state"] == "available"
-    meter = Meter(consumer, brisk)
+    meter = Meter(brisk)
     consumer.ok(*asking)
     assert meter.mutating() == []
 
@@ -76,7 +76,7 @@ def test_the_provider_offers_the_consumer_asks_and_the_proof_comes(brisk_shell: 
     assert provider.ok("teardown", "--yes")["leftovers"] == []
     assert Aws(brisk).census() == before
 
-    meter = Meter(provider, brisk)
+    meter = Meter(brisk)
     for party in (provider, consumer):
         assert party.ok("teardown", "--yes") == {"deleted": [], "leftovers": []}
     assert meter.mutating() == []
@@ -89,7 +89,7 @@ def test_a_provider_does_not_cut_a_live_connection_unless_told(brisk_shell: Shel
     asked = consumer.ok("consumer", "up", "--service-name", offered["service_name"])
     standing = Aws(brisk).census()
 
-    meter = Meter(provider, brisk)
+    meter = Meter(brisk)
     refused = provider("teardown", "--yes", "-o", "json")
     assert refused.code == 6
     (error,) = refused.json["errors"]
