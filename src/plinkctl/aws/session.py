@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ProfileNotFound
+from botocore.exceptions import ConfigNotFound, ConfigParseError, InvalidConfigError, ProfileNotFound
 
 from plinkctl import __version__
 from plinkctl.aws import faults
@@ -70,7 +70,7 @@ class Clients:
             session = boto3.Session(profile_name=access.profile)
             region = region_of(access, session)
             names = ("sts", *services)
-            self.endpoint_url = access.endpoint_url or _configured_endpoint(session)
+            self.endpoint_url = access.endpoint_url or _configured_endpoint(access.profile)
             self._reading = _clients(session, names, region, access.endpoint_url, attempts=5)
             self._writing = _clients(session, names, region, access.endpoint_url, attempts=1)
             credentials = session.get_credentials()
@@ -82,7 +82,7 @@ class Clients:
                 hint="aws configure list-profiles shows those there are",
                 code="no_profile",
             ) from error
-        except ValueError as error:  # an endpoint URL that is none
+        except (ValueError, ConfigNotFound, ConfigParseError, InvalidConfigError) as error:  # e.g. no such endpoint URL
             raise UsageError("the AWS configuration cannot be used", why=str(error)) from error
         except Exception as error:
             ours = faults.translate(error, service="sts", operation="get_caller_identity")
@@ -206,11 +206,11 @@ def _clients(
     return {name: session.client(name, endpoint_url=url, config=config) for name in names}
 
 
-def _configured_endpoint(session: boto3.Session) -> str | None:
+def _configured_endpoint(profile: str | None) -> str | None:
     """The endpoint override from environment or profile, to be announced: a forgotten one is a trap."""
     if url := os.environ.get("AWS_ENDPOINT_URL"):
         return url
-    scoped: dict[str, Any] = botocore.session.Session(profile=session.profile_name).get_scoped_config()
+    scoped: dict[str, Any] = botocore.session.Session(profile=profile).get_scoped_config()
     return scoped.get("endpoint_url")
 
 
