@@ -58,13 +58,6 @@ _BY_CODE: Final[dict[str, Nature]] = {
     "ExistingVpcEndpointConnections": _N.BUSY,
     "Unavailable": _N.NOT_YET,  # CreateVpcEndpoint just after its service; nothing was made (aws-facts.md 0.4)
     "InvalidNetworkLoadBalancerArn.NotFound": _N.NOT_YET,
-    "VpcLimitExceeded": _N.QUOTA,
-    "SubnetLimitExceeded": _N.QUOTA,
-    "SecurityGroupLimitExceeded": _N.QUOTA,
-    "RulesPerSecurityGroupLimitExceeded": _N.QUOTA,
-    "NetworkInterfaceLimitExceeded": _N.QUOTA,
-    "VpcEndpointLimitExceeded": _N.QUOTA,
-    "RouteTableLimitExceeded": _N.QUOTA,
     # --- ELBv2: wire codes drop the `Exception` of the model's names
     "LoadBalancerNotFound": _N.GONE,
     "TargetGroupNotFound": _N.GONE,
@@ -87,16 +80,25 @@ _BY_CODE: Final[dict[str, Nature]] = {
     "OperationAbortedException": _N.BUSY,
     "ResourceNotReadyException": _N.NOT_YET,
     "ENINotReadyException": _N.NOT_YET,
-    "LimitExceeded": _N.QUOTA,
+    "ResourceInUseException": _N.BUSY,
+    # Invoke says these with a 502, and yet they are a clear no
+    "EC2AccessDeniedException": _N.REFUSED,
+    "InvalidSecurityGroupIDException": _N.REFUSED,
+    "InvalidSubnetIDException": _N.REFUSED,
+    "SubnetIPAddressLimitReachedException": _N.REFUSED,
     "CodeStorageExceededException": _N.QUOTA,
     # --- everybody
     "RequestLimitExceeded": _N.THROTTLED,
+    "RequestThrottled": _N.THROTTLED,
+    "RequestThrottledException": _N.THROTTLED,
+    "ThrottledException": _N.THROTTLED,
     "Throttling": _N.THROTTLED,
     "ThrottlingException": _N.THROTTLED,
     "TooManyRequestsException": _N.THROTTLED,
     "EC2ThrottledException": _N.THROTTLED,
     "SlowDown": _N.THROTTLED,
     "RequestTimeout": _N.UNCLEAR,
+    "RequestTimeoutException": _N.UNCLEAR,
     "InternalError": _N.UNCLEAR,
     "InternalFailure": _N.UNCLEAR,
     "ServiceException": _N.UNCLEAR,
@@ -133,6 +135,39 @@ _BY_MESSAGE: Final[tuple[tuple[str, str, Nature], ...]] = (
     ("OperationNotPermitted", "deletion protection", _N.REFUSED),
 )
 
+# What never was an answer: the first that fits.
+_BY_CLASS: Final[tuple[tuple[tuple[type[Exception], ...], Nature], ...]] = (
+    (
+        (
+            boto.NoCredentialsError,
+            boto.PartialCredentialsError,
+            boto.CredentialRetrievalError,
+            boto.UnknownCredentialError,
+            boto.MetadataRetrievalError,
+            boto.RefreshWithMFAUnsupportedError,
+            boto.NoAuthTokenError,
+            boto.TokenRetrievalError,
+            boto.SSOError,
+            getattr(boto, "LoginError", boto.SSOError),  # `aws login`, which older releases do not know
+        ),
+        _N.CREDENTIALS,
+    ),
+    # No byte of the request reached AWS, so nothing was made.
+    ((boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError), _N.REFUSED),
+    (
+        (
+            boto.HTTPClientError,
+            boto.ConnectionError,  # SSLError too: TLS can also break after the request was sent
+            boto.IncompleteReadError,
+            boto.ChecksumError,
+            boto.FlexibleChecksumError,
+            ResponseParserError,
+        ),
+        _N.UNCLEAR,
+    ),
+    ((boto.BotoCoreError,), _N.REFUSED),
+)
+_UNREACHABLE: Final = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"})
 _CREDENTIAL_HINT: Final = "aws sts get-caller-identity shows whom AWS sees; then run the same command again"
 
 
@@ -148,34 +183,21 @@ def translate(error: Exception, *, service: str, operation: str) -> AwsError | N
         The error to raise, or None when it is no botocore error.
     """
     api = "".join(part.capitalize() for part in operation.split("_"))
-    match error:
-        case boto.ClientError():
-            body: Mapping[str, Any] = error.response.get("Error", {})
-            meta: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
-            answer = AwsAnswer(
-                service=service,
-                operation=api,
-                code=str(body.get("Code", "Unknown")),
-                message=str(body.get("Message", "")),
-                request_id=meta.get("RequestId"),
-                status=meta.get("HTTPStatusCode"),
-            )
-            return from_answer(answer)
-        case boto.NoCredentialsError() | boto.PartialCredentialsError() | boto.CredentialRetrievalError():
-            nature = _N.CREDENTIALS
-        case boto.TokenRetrievalError() | boto.SSOError():
-            nature = _N.CREDENTIALS
-        # No byte of the request reached AWS, so nothing was made.
-        case (
-            boto.EndpointConnectionError() | boto.ConnectTimeoutError() | boto.SSLError() | boto.ProxyConnectionError()
-        ):
-            nature = _N.REFUSED
-        case boto.HTTPClientError() | boto.ConnectionError() | ResponseParserError():
-            nature = _N.UNCLEAR
-        case boto.BotoCoreError():
-            nature = _N.REFUSED
-        case _:
-            return None
+    if isinstance(error, boto.ClientError):
+        body: Mapping[str, Any] = error.response.get("Error", {})
+        meta: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+        answer = AwsAnswer(
+            service=service,
+            operation=api,
+            code=str(body.get("Code", "Unknown")),
+            message=str(body.get("Message", "")),
+            request_id=meta.get("RequestId"),
+            status=meta.get("HTTPStatusCode"),
+        )
+        return from_answer(answer)
+    nature = next((nature for classes, nature in _BY_CLASS if isinstance(error, classes)), None)
+    if nature is None:
+        return None
     answer = AwsAnswer(service=service, operation=api, code=type(error).__name__, message=str(error))
     return _error(answer, nature)
 
@@ -192,6 +214,8 @@ def nature_of(code: str, message: str, status: int | None = None) -> Nature:
             return nature
     if found := _BY_CODE.get(code):
         return found
+    if code.removesuffix("Exception").endswith("LimitExceeded"):  # a code for each quota, few of them documented
+        return _N.QUOTA
     # An unknown 5xx may have had its effect; calling it final would lose what it made.
     return _N.UNCLEAR if status is not None and status >= 500 else _N.REFUSED
 
@@ -237,7 +261,7 @@ def _error(answer: AwsAnswer, nature: Nature) -> AwsError:
         case _N.QUOTA:
             hint = "ask for more in Service Quotas, or delete what is not needed; then run the same command again"
             return AwsError("an AWS quota is used up", answer=answer, nature=nature, hint=hint, code="quota")
-        case _ if answer.code in {"EndpointConnectionError", "ConnectTimeoutError"}:
+        case _ if answer.code in _UNREACHABLE:
             hint = "check the region, the network and AWS_ENDPOINT_URL"
             return AwsError("cannot reach AWS", answer=answer, nature=nature, hint=hint, code="unreachable")
         case _:
