@@ -114,7 +114,8 @@ def poll(
         retry=tenacity.retry_if_result(lambda seen: not until(seen)),
         wait=tenacity.wait_exponential(multiplier=FIRST, min=FIRST, max=MOST),
         stop=lambda _: clock.now() - begun >= within,
-        sleep=clock.sleep,
+        # The last look is at the deadline, not after it.
+        sleep=lambda seconds: clock.sleep(min(seconds, begun + within - clock.now())),
         before_sleep=lambda _: tell(what(last[0]), clock.now() - begun),
     )
     try:
@@ -151,18 +152,20 @@ def persist(
         Exception: The fault of the last attempt.
     """
     begun = clock.now()
+    why: list[str] = []
 
-    def before_sleep(attempt: tenacity.RetryCallState) -> None:
-        fault = attempt.outcome.exception() if attempt.outcome else None
-        tell((again(fault) if isinstance(fault, Exception) else None) or "", clock.now() - begun)
+    def worth_it(fault: BaseException) -> bool:
+        words = again(fault) if isinstance(fault, Exception) else None
+        why[:] = [words or ""]
+        return words is not None
 
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(lambda fault: isinstance(fault, Exception) and again(fault) is not None),
+        retry=tenacity.retry_if_exception(worth_it),
         # Jitter keeps the parallel nodes of one walk from asking AWS in step after a throttle.
         wait=tenacity.wait_exponential(multiplier=first, min=first, max=most) + tenacity.wait_random(0, first / 2),
         stop=lambda _: clock.now() - begun >= within,
-        sleep=clock.sleep,
-        before_sleep=before_sleep,
+        sleep=lambda seconds: clock.sleep(min(seconds, begun + within - clock.now())),
+        before_sleep=lambda _: tell(why[0], clock.now() - begun),
         reraise=True,
     )
     return retrying(call)
