@@ -25,7 +25,7 @@ class VirtualClock:
     ) -> None:
         self.slept: list[float] = []
         self.epoch = at
-        self._stop = stop or Stop()
+        self._stop = Stop() if stop is None else stop  # one that is not set counts as false
         self._on_sleep = on_sleep
         self._lock = threading.Lock()
 
