@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e_tools import CONSUMER, link_file, refused
+from e2e_tools import CONSUMER, Meter, link_file, refused
 
 if TYPE_CHECKING:
     from shells import Shell
@@ -41,10 +41,10 @@ def allow(value: str) -> str:
         pytest.param(allow(PATH), 3, "path", id="principal with a path"),
         pytest.param(allow(SESSION), 3, f"arn:aws:iam::{CONSUMER}:role/reader", id="assumed role"),
         pytest.param("region: us-east-1\n" + allow(CHINA), 4, "partition", id="other partition"),
-        pytest.param(allow("222222222222"), 3, "quotes", id="account as integer"),
-        pytest.param(allow("012345670123"), 3, "quotes", id="account as octal"),
+        pytest.param(allow("222222222222"), 3, "quote it", id="account as integer"),
+        pytest.param(allow("012345670123"), 3, "quote it", id="account as octal"),
         pytest.param(allow("'22222222222'"), 3, "12", id="account too short"),
-        pytest.param("provider:\n  account: 012345670123\n", 2, "quotes", id="own account as octal"),
+        pytest.param("provider:\n  account: 012345670123\n", 2, "quote it", id="own account as octal"),
         pytest.param(
             f"region: us-east-1\nconsumer:\n  service_name: {OTHER_REGION}\n", 3, "eu-west-1", id="service elsewhere"
         ),
@@ -97,7 +97,6 @@ def test_all_problems_are_told_at_once(shell: Shell, sandbox: Running) -> None:
         (("consumer", "up", "--service-name", OTHER_REGION, "--region", "us-east-1"), "--service-name"),
         (("consumer", "up", "--service-name", OTHER_REGION), "eu-west-1"),
         (("consumer", "up", "--service-name", OTHER_REGION, "--retention-days", "15"), "--retention-days"),
-        (("status", "--query", "data.[", "--name", "x"), "--query"),
         (("up", "--no-such-option"), "--no-such-option"),
         (("frobnicate",), "frobnicate"),
         (("teardown", "everything"), "everything"),
@@ -110,6 +109,14 @@ def test_a_bad_option_is_named(shell: Shell, sandbox: Running, arguments: tuple[
     done = refused(shell, *arguments, code=2, running=sandbox)
     assert names in done.err
     assert not (shell.folder / ".plinkctl").exists()
+
+
+def test_a_bad_query_is_told_once_and_before_the_first_call(shell: Shell, sandbox: Running) -> None:
+    meter = Meter(sandbox)
+    done = shell("status", "--query", "data.[", "-o", "json")
+    assert done.code == 2
+    assert done.err.count("error: --query 'data.['") == 1, done.err
+    assert meter.all() == []
 
 
 def test_a_bad_variable_is_named(shell: Shell, sandbox: Running) -> None:

@@ -1,0 +1,74 @@
+"""Every link file that comes with plinkctl does what its comments say, for real, and is taken away again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from e2e_tools import CONSUMER, PROOF, Aws, network, zone_names
+
+if TYPE_CHECKING:
+    from shells import Shell
+
+    from plinkctl.sandbox.daemon import Running
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+DEMO, TWO, ONE, EXISTING = (
+    str(CONFIGS / f"{name}.yaml") for name in ("demo", "two-accounts", "one-account", "existing-load-balancer")
+)
+
+
+def test_each_link_file_has_a_test_here() -> None:
+    assert {str(path) for path in CONFIGS.glob("*.yaml")} == {DEMO, TWO, ONE, EXISTING}
+
+
+def test_demo(shell: Shell, sandbox: Running) -> None:
+    before = Aws(sandbox).census()
+    both = shell.ok("up", "-f", DEMO)
+    assert both["provider"]["name"] == "demo"
+    assert both["verify"]["request"]["body"] == PROOF
+    (vpc,) = Aws(sandbox).client("provider", "ec2").describe_vpcs(VpcIds=_ids(both["provider"], "vpc"))["Vpcs"]
+    assert {"Key": "purpose", "Value": "plinkctl-demo"} in vpc["Tags"]
+    shell.ok("teardown", "-f", DEMO, "--yes")
+    assert Aws(sandbox).census() == before
+
+
+def test_two_accounts(shell: Shell, sandbox: Running) -> None:
+    before = Aws(sandbox).census()
+    offered = shell.ok("provider", "up", "-f", TWO)
+    asking = ("consumer", "up", "-f", TWO, "--service-name", offered["service_name"])
+    assert shell.ok(*asking, code=8)["endpoint_state"] == "pendingAcceptance"
+    assert len(shell.ok("accept", "-f", TWO)["accepted"]) == 1
+    assert shell.ok("verify", "-f", TWO)["request"]["body"] == PROOF
+    shell.ok("teardown", "-f", TWO, "--yes")
+    assert Aws(sandbox).census() == before
+
+
+def test_one_account(shell: Shell, sandbox: Running) -> None:
+    before = Aws(sandbox).census()
+    both = shell.ok("up", "-f", ONE)
+    assert both["provider"]["account"] == both["consumer"]["account"]
+    assert both["verify"]["request"]["body"] == PROOF
+    shell.ok("teardown", "-f", ONE, "--yes")
+    assert Aws(sandbox).census() == before
+
+
+def test_existing_load_balancer(shell: Shell, sandbox: Running) -> None:
+    ec2, elb = (Aws(sandbox).client("provider", service) for service in ("ec2", "elbv2"))
+    vpc_id, subnets = network(ec2, "10.70", sorted(zone_names(ec2).values())[:2])
+    mine = elb.create_load_balancer(Name="mine", Type="network", Scheme="internal", Subnets=subnets)
+    arn = mine["LoadBalancers"][0]["LoadBalancerArn"]
+    group = elb.create_target_group(Name="mine", Protocol="TCP", Port=80, VpcId=vpc_id, TargetType="ip")
+    forward = {"Type": "forward", "TargetGroupArn": group["TargetGroups"][0]["TargetGroupArn"]}
+    elb.create_listener(LoadBalancerArn=arn, Protocol="TCP", Port=80, DefaultActions=[forward])
+
+    before = Aws(sandbox).census()
+    offered = shell.ok("provider", "up", "-f", EXISTING, "--load-balancer-arn", arn)
+    assert offered["allowed_principals"] == [f"arn:aws:iam::{CONSUMER}:root"]
+    assert [r["kind"] for r in offered["resources"] if not r.get("borrowed")] == ["endpoint_service"]
+    shell.ok("teardown", "provider", "-f", EXISTING, "--yes")
+    assert Aws(sandbox).census() == before
+
+
+def _ids(side: dict[str, list[dict[str, str]]], kind: str) -> list[str]:
+    return [resource["id"] for resource in side["resources"] if resource["kind"] == kind]
