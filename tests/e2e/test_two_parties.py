@@ -1,6 +1,6 @@
 """Two people, two terminals, two profiles, no credentials in common: the main story and its unhappy variant.
 
-Each party has a folder of its own, so neither sees the other's state; things take a moment, as on AWS.
+Each party has a folder of its own, so neither sees the other's state. In the main story things take a moment.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def test_the_provider_offers_the_consumer_asks_and_the_proof_comes(brisk_shell: 
     ]
     assert [side["side"] for side in seen["sides"]] == ["provider"]
 
-    too_early = consumer("verify", "-o", "json", "--timeout", "5s")
+    too_early = consumer("verify", "-o", "json")
     assert too_early.code == 3
     assert too_early.data["ok"] is False
     untroubled(too_early.err)
@@ -82,14 +82,14 @@ def test_the_provider_offers_the_consumer_asks_and_the_proof_comes(brisk_shell: 
     assert meter.mutating() == []
 
 
-def test_a_provider_does_not_cut_a_live_connection_unless_told(brisk_shell: Shell, brisk: Running) -> None:
-    provider, consumer = terminal(brisk_shell, "provider"), terminal(brisk_shell, "consumer")
-    before = Aws(brisk).census()
+def test_a_provider_does_not_cut_a_live_connection_unless_told(shell: Shell, sandbox: Running) -> None:
+    provider, consumer = terminal(shell, "provider"), terminal(shell, "consumer")
+    before = Aws(sandbox).census()
     offered = provider.ok("provider", "up", "--allow", CONSUMER, "--no-acceptance-required")
     asked = consumer.ok("consumer", "up", "--service-name", offered["service_name"])
-    standing = Aws(brisk).census()
+    standing = Aws(sandbox).census()
 
-    meter = Meter(brisk)
+    meter = Meter(sandbox)
     refused = provider("teardown", "--yes", "-o", "json")
     assert refused.code == 6
     (error,) = refused.json["errors"]
@@ -99,26 +99,26 @@ def test_a_provider_does_not_cut_a_live_connection_unless_told(brisk_shell: Shel
     assert "--reject-connections" in error["hint"]
     assert "ExistingVpcEndpointConnections" not in refused.out + refused.err
     assert meter.mutating() == [], "refused before anything was touched"
-    assert Aws(brisk).census() == standing
+    assert Aws(sandbox).census() == standing
 
     unconfirmed = provider("teardown", "--reject-connections", "--confirm", "another-link")
     assert unconfirmed.code == 6
-    assert Aws(brisk).census() == standing
+    assert Aws(sandbox).census() == standing
 
     gone = provider.ok("teardown", "--reject-connections", "--confirm", "default")
     assert gone["leftovers"] == []
-    endpoint = Aws(brisk).client("consumer", "ec2").describe_vpc_endpoints()["VpcEndpoints"][0]
+    endpoint = Aws(sandbox).client("consumer", "ec2").describe_vpc_endpoints()["VpcEndpoints"][0]
     assert endpoint["State"].lower() == "rejected", "it stays the consumer's until the consumer deletes it"
 
-    broken = consumer("verify", "-o", "json", "--timeout", "5s")
+    broken = consumer("verify", "-o", "json")
     assert broken.code == 3
     assert "rejected" in broken.json["errors"][0]["why"]
     assert consumer.ok("teardown", "--yes")["leftovers"] == []
-    assert Aws(brisk).census() == before
+    assert Aws(sandbox).census() == before
 
 
-def test_a_stranger_is_shown_and_left_alone(brisk_shell: Shell, brisk: Running) -> None:
-    provider, consumer = terminal(brisk_shell, "provider"), terminal(brisk_shell, "consumer")
+def test_a_stranger_is_shown_and_left_alone(shell: Shell, sandbox: Running) -> None:
+    provider, consumer = terminal(shell, "provider"), terminal(shell, "consumer")
     # The provider's own account is allowed and asks as well; only the consumer is expected by `accept`.
     offered = provider.ok("provider", "up", "--allow", CONSUMER)
     asked = consumer.ok("consumer", "up", "--service-name", offered["service_name"], code=8)
