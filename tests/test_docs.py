@@ -213,7 +213,7 @@ def test_the_two_commands_of_the_readme_are_lines_a_shell_can_read(marker: str, 
 
 def test_the_two_commands_of_the_readme_do_what_they_are_said_to_do() -> None:
     assert one_liner("ci:demo").endswith("/plinkctl demo")
-    assert one_liner("ci:tests").endswith("/pytest")
+    assert one_liner("ci:tests").endswith("/pytest -n auto")
 
 
 def recording() -> str:

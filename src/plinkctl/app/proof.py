@@ -93,5 +93,5 @@ def half(run: Run, side: Side, *, must: bool) -> Half | None:
         if must:
             raise
         run.note(f"the {side} side cannot be seen: {error.message}", level="warning")
-        return Half(state=state)
+        return Half(state=state, unseen=error.message)
     return Half(state=state, aws=aws)

@@ -62,6 +62,7 @@ def up(ctx: click.Context, /, **_: Any) -> None:
         "--account",
         "accounts",
         type=ACCOUNT_ID,
+        envvar=None,  # PLINKCTL_ACCOUNT guards which account `up` works in; it must not choose whom to accept
         multiple=True,
         metavar="ID",
         help="Accept the waiting endpoints of this account; repeatable.",
@@ -171,6 +172,9 @@ def teardown(ctx: click.Context, /, *, side: str | None, **params: Any) -> None:
     sides = (Side(side),) if side else _BOTH
 
     def agree(plan: "Plan") -> None:
+        for connection in plan.connections:
+            known = f"{connection.state}, since {connection.since or 'an unknown time'}"
+            click.echo(f"will be cut: {connection.endpoint_id} of account {connection.owner}, {known}", err=True)
         places = " and ".join(f"{name} account {account}" for name, account in plan.accounts.items())
         cut = f", cutting {len(plan.connections)} live connection(s) of others" if plan.connections else ""
         question = f"{len(plan.resources)} resources of the link {plan.link} in {places} will be deleted{cut}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from plinkctl.cli.boundary import leave
 from plinkctl.cli.options import Duration, option, output_options, together
@@ -76,6 +77,7 @@ def sandbox() -> None:
     ),
     option(
         "--port",
+        envvar=None,  # PLINKCTL_PORT is the link's port
         type=click.IntRange(0, 65535),
         default=0,
         metavar="PORT",
@@ -102,7 +104,10 @@ def start(ctx: click.Context, /, *, profile: str, port: int, idle: float, folder
         before = daemon.find(place)
         running = daemon.start(place, profile, idle_seconds=idle, port=port)
         known = "it runs already" if before else "it runs"
-        click.echo(f'{known}; point any AWS client at it with:\n\n    eval "$(plinkctl sandbox env)"\n', err=True)
+        where = f" --folder {shlex.quote(folder)}" if folder else ""
+        click.echo(
+            f'{known}; point any AWS client at it with:\n\n    eval "$(plinkctl sandbox env{where})"\n', err=True
+        )
         return _told(running)
 
     _leave(ctx, "sandbox start", work)
@@ -151,7 +156,9 @@ def env(ctx: click.Context, /, *, folder: str | None, output: str, **_: Any) -> 
         from plinkctl.sandbox import daemon  # noqa: PLC0415
 
         variables = daemon.environment(_running(folder))
-        if output == "table":
+        # Only a flag may ask for another form: with PLINKCTL_OUTPUT set, a shell would be given JSON to evaluate.
+        if output == "table" or ctx.get_parameter_source("output") is ParameterSource.ENVIRONMENT:
+            ctx.params["output"] = "table"
             for name in _OUTRANKING:
                 if name in os.environ:
                     click.echo(f"unset {name}")

@@ -91,7 +91,7 @@ def usage_error(problems: Iterable[Problem]) -> UsageError:
     lines = tuple(dict.fromkeys(str(problem) for problem in ordered))
     count = "one problem" if len(lines) == 1 else f"{len(lines)} problems"
     files = dict.fromkeys(p.place.label for p in ordered if p.place is not None and p.place.in_file)
-    subject = " and ".join(printable(name) for name in files) if files else "what was given"
+    subject = " and ".join(escaped(name) for name in files) if files else "what was given"
     return UsageError(
         f"{subject} does not describe a link: {count}",
         hint="correct this and run the same command again; nothing was called on AWS",
@@ -132,8 +132,13 @@ def shown(value: object) -> str:
 
 def printable(text: str) -> str:
     """The text with control characters escaped and its end cut off where it gets long."""
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:LONGEST_SHOWN])
+    safe = escaped(text[:LONGEST_SHOWN])
     return safe if len(text) <= LONGEST_SHOWN else f"{safe}…"
+
+
+def escaped(text: str) -> str:
+    """The whole text with control characters escaped: a file's name must be told to its end, however long."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _without_password(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 import yaml
 
 from plinkctl.config.nodes import to_tree
-from plinkctl.config.places import Place, Problem, Tree, printable, shown, usage_error
+from plinkctl.config.places import Place, Problem, Tree, escaped, shown, usage_error
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 20
@@ -49,7 +49,7 @@ def read(path: Path) -> Tree:
     Raises:
         UsageError: The file cannot be opened or parsed, or holds no keys and values.
     """
-    file = printable(str(path))
+    file = escaped(str(path))
     try:
         return to_tree(_compose(_text(path)), file)
     except _Unreadable as error:

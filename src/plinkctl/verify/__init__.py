@@ -45,10 +45,17 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Half:
-    """One side as far as it can be seen: its state, and clients where there are credentials for it."""
+    """One side as far as it can be seen: its state, and clients where there are credentials for it.
+
+    Args:
+        state: What is recorded.
+        aws: Its clients, or None.
+        unseen: Why there are no clients.
+    """
 
     state: State
     aws: Clients | None = None
+    unseen: str = "no credentials for this side"
 
     def record(self, name: str) -> Record | None:
         """A live record with an ID."""
@@ -148,7 +155,7 @@ def _endpoint(consumer: Half) -> Check:
         good="available",
         identifier=record.id,
         fixes={
-            "pendingacceptance": f"plinkctl accept --endpoint-id {record.id}",
+            "pendingacceptance": f"the provider runs: plinkctl accept --endpoint-id {record.id}",
             "pending": "run plinkctl verify again in a minute",
             "rejected": "plinkctl teardown consumer, then plinkctl consumer up",
         },
@@ -261,8 +268,7 @@ def _described(
     """Read one state and hold it against the good one, without case."""
     side = half.state.side.value
     if half.aws is None:
-        detail = "no credentials for this side"
-        return Check(layer=layer, name=name, side=side, result="unknown", detail=detail)
+        return Check(layer=layer, name=name, side=side, result="unknown", detail=half.unseen)
     try:
         seen = look(half.aws)
     except AwsError as error:

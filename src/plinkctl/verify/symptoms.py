@@ -21,7 +21,7 @@ _SYMPTOMS: Final[tuple[tuple[str, str, str], ...]] = (
     (
         "TimeoutError",
         "the connection timed out: a security group drops it, or no target in the endpoint's zone answers",
-        "plinkctl consumer up and plinkctl provider up put the rules back",
+        "plinkctl provider up and consumer up put the rules back; with enforce_inbound_rules, check consumer_cidrs",
     ),
     ("Task timed out", "the function ran out of time before its request did", "plinkctl consumer up"),
     ("Sandbox.Timedout", "the function ran out of time before its request did", "plinkctl consumer up"),
