@@ -30,11 +30,7 @@ def status(run: Run) -> dict[str, Any]:
         sides[-1]["endpoint_state"] = endpoint_state
         drawn["endpoint"] = {**drawn["endpoint"], "state": endpoint_state}
         drawn["connection"] = endpoint_state
-    checks = (
-        [check for check in states(provider, consumer) if check.detail]
-        if consumer is not None and consumer.record("endpoint")
-        else []
-    )
+    checks = states(provider, consumer) if consumer is not None and consumer.record("endpoint") else []
     return {
         "name": run.link.name,
         "sides": sides,
