@@ -95,5 +95,21 @@ def test_a_reader_that_goes_away_does_no_harm(shell: Shell, sandbox: Running, de
     untroubled(done.stdout, done.stderr)
     assert status.read_text().strip() == "0"
     assert "Broken pipe" not in done.stderr
-    assert len(Aws(sandbox).client("provider", "ec2").describe_vpc_endpoint_service_configurations()) > 0
+    assert shell.ok("status")["sides"][0]["service_id"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_was_never_open_does_no_harm(shell: Shell, sandbox: Running, closed: str) -> None:
+    """As under some cron and service managers."""
+    done = subprocess.run(
+        ["bash", "-c", f"{PLINKCTL} provider up --allow {CONSUMER} {closed}"],
+        cwd=shell.folder,
+        env=shell.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    untroubled(done.stdout, done.stderr)
+    assert done.returncode == 0, done.stderr
     assert shell.ok("status")["sides"][0]["service_id"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from e2e_tools import CONSUMER, PROOF, PROVIDER, Aws, Meter, untroubled
+from e2e_tools import CONSUMER, PROOF, PROVIDER, Aws, Meter, envelope, read_until, untroubled
 
 if TYPE_CHECKING:
     from shells import Shell
@@ -137,3 +137,22 @@ def test_a_stranger_is_shown_and_left_alone(shell: Shell, sandbox: Running) -> N
     nobody = provider("accept", "--endpoint-id", "vpce-00000000000000000", "--timeout", "1s", "-o", "json")
     assert nobody.code in {1, 7}
     untroubled(nobody.err)
+
+
+def test_waiting_for_the_other_party_ends_when_told(shell: Shell, sandbox: Running) -> None:
+    provider, consumer = terminal(shell, "provider"), terminal(shell, "consumer")
+    offered = provider.ok("provider", "up", "--allow", CONSUMER)
+    nobody = provider("accept", "--wait", "--timeout", "1s", "-o", "json")
+    assert nobody.code == 8
+    assert "plinkctl consumer up" in nobody.json["errors"][0]["hint"]
+
+    asking = ("consumer", "up", "--service-name", offered["service_name"], "--wait")
+    late = consumer(*asking, "--timeout", "2s", "-o", "json")
+    assert late.code == 7, late.err
+    assert "accept" in late.json["errors"][0]["why"]
+    waiting = consumer.start(*asking, "-o", "json", "--progress", "plain")
+    read_until(waiting, r"consumer/endpoint  waiting")
+    provider.ok("accept")
+    out, err = waiting.communicate(timeout=30)
+    assert waiting.returncode == 0, err
+    assert envelope(out)["data"]["endpoint_state"] == "available"
