@@ -112,10 +112,10 @@ class Executor:
         started: set[str] = set()
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="plinkctl") as self._pool:
             while True:
-                if not self._halting:
-                    for key in self._graph.frontier(started=started, settled=self.walked.done, known=self._known):
-                        started.add(key)
-                        self._start(key)
+                # A node may be done without any call, so one look at the frontier is not enough.
+                while not self._halting and (key := self._next(started)):
+                    started.add(key)
+                    self._start(key)
                 if not self._scripts:
                     break
                 match self._inbox.get():
@@ -133,6 +133,10 @@ class Executor:
     @property
     def _halting(self) -> bool:
         return bool(self._stop) or self._fatal is not None
+
+    def _next(self, started: set[str]) -> str | None:
+        turn = self._graph.frontier(started=started, settled=self.walked.done, known=self._known)
+        return turn[0] if turn else None
 
     def _start(self, key: str) -> None:
         self._observer(NodeStarted(at=self._clock.wall(), node=key))
