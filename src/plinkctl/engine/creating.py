@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from plinkctl.aws.faults import Nature
 from plinkctl.aws.patience import poll
-from plinkctl.engine.steps import Call, Commit, Job, Step, holds, pause, plain
-from plinkctl.errors import AwsError, RefusedError, TimedOutError
+from plinkctl.engine.steps import Call, Commit, Job, Step, holds, late, pause, plain
+from plinkctl.errors import AwsError, PlinkError, RefusedError, TimedOutError
 from plinkctl.events import Action, NodeActing
 from plinkctl.kinds.base import Attrs
 from plinkctl.state import Phase, Record
@@ -19,6 +19,7 @@ from plinkctl.state import Phase, Record
 _RESENDS: Final = 5  # of a create whose answer was lost, before the user is asked to look
 AGAIN: Final = frozenset({Nature.THROTTLED, Nature.NOT_YET})
 """AWS said a clear no that time cures."""
+PROPAGATION: Final = 300.0  # seconds EC2 may hide a fresh resource (Terraform's ec2PropagationTimeout)
 
 
 def intent(job: Job) -> Record:
@@ -44,7 +45,8 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
     ctx = job.ctx(record)
     begun = job.clock.now()
     found: Attrs | None = None
-    look, resends = True, 0
+    # Once an answer was lost, by us or by a process before us, a later clear no says nothing about that attempt.
+    doubt, look, resends = record.sent_at is not None, True, 0
     while True:
         if look:
             found = yield from find(job, record, wait=record.sent_at is not None and job.kind.blind)
@@ -58,26 +60,64 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
             found = yield Call(lambda: job.kind.create(ctx))
             break
         except AwsError as error:
-            patient = job.clock.now() - begun < job.within(job.kind.patience.ready_within)
             if error.nature == Nature.UNCLEAR and resends < _RESENDS:
-                look, resends = True, resends + 1
+                doubt, look, resends = True, True, resends + 1
                 yield pause(job, 2.0 ** (resends - 1), f"the answer was lost ({error.answer.code}); looking", begun)
-            elif error.nature == Nature.EXISTS:
-                found = yield from find(job, record, wait=record.attempt > 1)
-                if found is None:
-                    raise in_the_way(job, error) from error
-                break
-            elif (error.nature in AGAIN or error.answer.code in job.node.transient) and patient:
+                continue
+            if _time_cures(job, error, begun):
                 look = False  # AWS said a clear no: nothing was made
                 yield pause(job, min(5.0, 1.0 + record.attempt), f"AWS says {error.answer.code}", begun)
-            elif error.nature == Nature.UNCLEAR:
-                raise
-            else:
-                yield Commit(replace(record, sent_at=None))  # a clear no: the next run need not look for it
+                continue
+            try:
+                found = yield from _last_word(job, record, error)
+                break
+            except PlinkError:
+                if error.nature != Nature.UNCLEAR and not doubt:
+                    yield Commit(replace(record, sent_at=None))  # nothing was made: nobody need ever look for it
                 raise
     record = replace(record, phase=Phase.CREATED, attrs=dict(found))
     yield Commit(record)
     return record
+
+
+def superseded(job: Job, record: Record) -> Generator[Call, Any, bool]:
+    """Whether this is the intent of a create that took no effect and whose parameters are not wanted any more.
+
+    To send them again would repeat a mistake that the user has put right, or name what was made anew since.
+    """
+    if record.phase is not Phase.CREATING or record.params == plain(job.params):
+        return False
+    if record.sent_at is None:
+        return True
+    found = yield from find(job, record, wait=True)
+    return found is None
+
+
+def _time_cures(job: Job, error: AwsError, begun: float) -> bool:
+    """Whether the same call may succeed later, and there is patience left."""
+    patience = job.kind.patience.ready_within
+    if error.nature == Nature.GONE:  # what it refers to was made a moment ago and is not visible everywhere
+        patience = min(patience, PROPAGATION)
+    elif error.nature not in AGAIN and error.answer.code not in job.node.transient:
+        return False
+    return job.clock.now() - begun < job.within(patience)
+
+
+def _last_word(job: Job, record: Record, error: AwsError) -> Generator[Call, Any, Attrs]:
+    """A no that stays: what AWS says exists may be ours; anything else is raised."""
+    if error.nature == Nature.EXISTS:
+        found = yield from find(job, record, wait=record.attempt > 1)
+        if found is not None:
+            return found
+        raise RefusedError(
+            f"something that is not this link's is in the way of {job.node.key}",
+            why=error.why,
+            hint="choose another name or range, or remove it if it is yours; plinkctl does not touch it",
+            code="foreign",
+        ) from error
+    if error.nature in AGAIN:
+        raise late(job, "made", error.why) from error
+    raise error
 
 
 def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs | None]:
@@ -104,13 +144,3 @@ def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs 
 
     found = yield Call(look_until)
     return found
-
-
-def in_the_way(job: Job, error: AwsError) -> RefusedError:
-    """AWS says that it exists, and it carries no tag of ours."""
-    return RefusedError(
-        f"something that is not this link's is in the way of {job.node.key}",
-        why=error.why,
-        hint="choose another name or range, or remove it if it is yours; plinkctl does not touch it",
-        code="foreign",
-    )

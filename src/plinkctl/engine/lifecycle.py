@@ -6,21 +6,22 @@ happen twice.
 """
 
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from plinkctl.aws.faults import Nature
 from plinkctl.aws.patience import persist, poll
-from plinkctl.engine.creating import AGAIN, create, find, intent
-from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, done, holds, plain
+from plinkctl.engine.creating import AGAIN, PROPAGATION, create, find, intent, superseded
+from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, done, holds, late, plain
 from plinkctl.errors import AwsError, PlinkError, RefusedError, TimedOutError
 from plinkctl.events import Action, NodeActing, NodeHeld
 from plinkctl.kinds.base import ABSENT, TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, foreign, gone
 from plinkctl.state import Phase, Record
 
-_PROPAGATION: Final = 300.0  # seconds EC2 may hide a fresh resource (Terraform's ec2PropagationTimeout)
 _DOUBT: Final = 3.0  # seconds of looking again before a ready resource is believed to be gone
+_CHANGE: Final = 600.0  # seconds of trying one change again
 _ROUNDS: Final = 6  # of update-and-probe; a kind may need two calls, AWS may lag; more is a bug in the kind
 
 
@@ -32,7 +33,7 @@ def up(job: Job) -> Script:
         return
     record = yield from _standing(job)
     action = Action.CHECK
-    if record is None or not record.live:
+    if record is None or not record.live or (yield from superseded(job, record)):
         record = intent(job)
         yield Commit(record)
     if record.phase is Phase.CREATING:
@@ -67,7 +68,7 @@ def down(job: Job) -> Script:
     ctx = job.ctx(record)
     if record.phase is Phase.CREATING:
         # NotFound counts as gone only when the create itself is resolved: one that lands late would be lost.
-        found = yield from find(job, record, wait=record.sent_at is not None)
+        found = None if record.sent_at is None else (yield from find(job, record, wait=True))
         if found is None:
             yield Commit(absent)
             yield done(job, Action.FORGET, "", begun, changed=False)
@@ -111,7 +112,7 @@ def _standing(job: Job) -> Generator[Step, Any, Record | None]:
 def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
     """Probe what was recorded; believe that it is gone only when it is old enough or stays away."""
     ctx = job.ctx(record, job.params)
-    fresh = record.phase is Phase.CREATED and job.clock.wall() - (record.sent_at or 0) < _PROPAGATION
+    fresh = record.phase is Phase.CREATED and job.clock.wall() - (record.sent_at or 0) < PROPAGATION
 
     def look() -> Seen:
         try:
@@ -119,7 +120,7 @@ def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
                 lambda: _probe(job, ctx, record.attrs),
                 until=lambda seen: seen.presence is not Presence.ABSENT,
                 what=lambda _: "not visible yet",
-                within=job.within(_PROPAGATION if fresh else _DOUBT),
+                within=job.within(PROPAGATION if fresh else _DOUBT),
                 clock=job.clock,
                 tell=job.tell,
             )
@@ -160,10 +161,11 @@ def _settle(job: Job, record: Record) -> Generator[Step, Any, tuple[Seen, bool]]
 def _converge(
     job: Job, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any], put: Mapping[str, str], drop: list[str]
 ) -> None:
+    patiently = partial(_patiently, job, what="changed", again=_cures, within=_CHANGE)
     if changes:
-        _patiently(job, lambda: job.kind.update(ctx, attrs, changes))
+        patiently(lambda: job.kind.update(ctx, attrs, changes))
     if put or drop:
-        _patiently(job, lambda: job.kind.retag(ctx, attrs, put=put, drop=drop))
+        patiently(lambda: job.kind.retag(ctx, attrs, put=put, drop=drop))
 
 
 def _probe(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
@@ -198,7 +200,7 @@ def _until_ready(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
             tell=job.tell,
         )
     except TimedOutError as error:
-        raise _late(job, "ready", error.why) from error
+        raise late(job, "ready", error.why) from error
     if seen.presence is Presence.FAILED:
         raise PlinkError(f"{job.node.key} failed", why=seen.why, hint="plinkctl status", code="resource_failed")
     return seen
@@ -209,10 +211,18 @@ def _delete(job: Job, ctx: Ctx, attrs: Attrs) -> None:
         if not isinstance(fault, AwsError):
             return None
         if fault.nature == Nature.BUSY:
-            return job.kind.blockers(ctx, attrs) or fault.answer.message
+            return _blockers(job, ctx, attrs) or fault.answer.message
         return f"AWS says {fault.answer.code}" if fault.nature in {*AGAIN, Nature.UNCLEAR} else None
 
-    _patiently(job, lambda: job.kind.delete(ctx, attrs), again=again, within=job.kind.patience.gone_within)
+    within = job.kind.patience.gone_within
+    _patiently(job, lambda: job.kind.delete(ctx, attrs), what="gone", again=again, within=within)
+
+
+def _blockers(job: Job, ctx: Ctx, attrs: Attrs) -> str:
+    """What is in the way, as far as it can be seen: who may delete need not be allowed to look around."""
+    with suppress(AwsError):
+        return job.kind.blockers(ctx, attrs)
+    return ""
 
 
 def _until_gone(job: Job, ctx: Ctx, attrs: Attrs) -> None:
@@ -226,24 +236,26 @@ def _until_gone(job: Job, ctx: Ctx, attrs: Attrs) -> None:
             tell=job.tell,
         )
     except TimedOutError as error:
-        raise _late(job, "gone", error.why) from error
+        raise late(job, "gone", error.why) from error
 
 
 def _patiently(
-    job: Job,
-    call: Callable[[], None],
-    *,
-    again: Callable[[Exception], str | None] | None = None,
-    within: float = 600.0,
+    job: Job, call: Callable[[], None], *, what: str, again: Callable[[Exception], str | None], within: float
 ) -> None:
     """A repeatable call, tried again while AWS's answer says that time cures it."""
+    try:
+        persist(call, again=again, within=job.within(within), clock=job.clock, tell=job.tell)
+    except AwsError as error:
+        if (why := again(error)) is None:
+            raise
+        raise late(job, what, why) from error
 
-    def cures(fault: Exception) -> str | None:
-        if isinstance(fault, AwsError) and fault.nature in {*AGAIN, Nature.UNCLEAR, Nature.BUSY, Nature.GONE}:
-            return f"AWS says {fault.answer.code}"
-        return None
 
-    persist(call, again=again or cures, within=job.within(within), clock=job.clock, tell=job.tell)
+def _cures(fault: Exception) -> str | None:
+    """Why a change of a thing that was just seen is worth another try."""
+    if isinstance(fault, AwsError) and fault.nature in {*AGAIN, Nature.UNCLEAR, Nature.BUSY, Nature.GONE}:
+        return f"AWS says {fault.answer.code}"
+    return None
 
 
 def _borrow(job: Job, attrs: Attrs, begun: float) -> Script:
@@ -311,12 +323,6 @@ def _tag_changes(job: Job, record: Record, seen: Seen) -> tuple[dict[str, str], 
     put = {key: value for key, value in wanted.items() if seen.tags.get(key) != value}
     drop = [key for key in record.tags if key not in wanted and key in seen.tags]
     return put, drop
-
-
-def _late(job: Job, what: str, why: str | None) -> TimedOutError:
-    return TimedOutError(
-        f"{job.node.key} was not {what} in time", why=why, hint="nothing is lost; run the same command again"
-    )
 
 
 def replaced(key: str, kind: Kind, why: str) -> RefusedError:

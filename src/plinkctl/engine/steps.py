@@ -11,6 +11,7 @@ from typing import Any
 
 from plinkctl.aws.patience import Clock, Tell
 from plinkctl.aws.session import Clients
+from plinkctl.errors import TimedOutError
 from plinkctl.events import Action, Event, NodeDone
 from plinkctl.graph import Node
 from plinkctl.kinds.base import Ctx, Kind
@@ -136,6 +137,13 @@ def holds(job: Job) -> tuple[str, ...]:
 def plain(value: Any) -> Any:
     """The value as the state file would give it back, so that tuples and lists compare equal."""
     return json.loads(json.dumps(value))
+
+
+def late(job: Job, what: str, why: str | None) -> TimedOutError:
+    """The end of patience: the node was not made, ready, changed or gone in time."""
+    return TimedOutError(
+        f"{job.node.key} was not {what} in time", why=why, hint="nothing is lost; run the same command again"
+    )
 
 
 def pause(job: Job, seconds: float, why: str, begun: float) -> Call:
