@@ -21,12 +21,12 @@ class VirtualClock:
         stop: Stop | None = None,
         *,
         at: float = 1_800_000_000.0,
-        on_sleep: Callable[[float], None] = lambda _: None,
+        on_sleep: Callable[[float], object] = lambda _: None,
     ) -> None:
         self.slept: list[float] = []
         self.epoch = at
         self._stop = Stop() if stop is None else stop  # one that is not set counts as false
-        self._on_sleep = on_sleep
+        self.on_sleep = on_sleep
         self._lock = threading.Lock()
 
     def now(self) -> float:
@@ -43,4 +43,4 @@ class VirtualClock:
             raise Stopped
         with self._lock:
             self.slept.append(seconds)
-        self._on_sleep(self.now())
+        self.on_sleep(self.now())
