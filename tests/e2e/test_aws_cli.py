@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from e2e_tools import BOTH, CONSUMER, PROOF, Aws
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def aws(shell: Shell, profile: str, *arguments: str) -> Any:
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
+@pytest.mark.slow
 def test_the_aws_cli_sees_accepts_and_misses_the_same_resources(brisk_shell: Shell, brisk: Running) -> None:
     shell, before = brisk_shell, Aws(brisk).census()
     offered = shell.ok("provider", "up", "--allow", CONSUMER)

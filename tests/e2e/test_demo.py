@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from e2e_tools import PROOF, Meter, envelope, in_foreground, on_a_terminal, read_until, untroubled
 
 if TYPE_CHECKING:
-    import pytest
     from shells import Shell
 
     from plinkctl.sandbox.daemon import Running
@@ -36,6 +36,7 @@ def gone(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+@pytest.mark.slow
 def test_it_ends_in_the_proof_as_clean_json_and_leaves_nothing(
     shell: Shell, sandbox: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,6 +66,7 @@ def test_it_ends_in_the_proof_as_clean_json_and_leaves_nothing(
         print(f"\n[benchmark] demo from start to exit: {seconds:.1f} s (meant to stay below 30 s on two cores)")  # noqa: T201
 
 
+@pytest.mark.slow
 def test_it_is_interrupted_in_three_places_and_goes_on_each_time(shell: Shell) -> None:
     moments = (r"provider/nlb  waiting", r"consumer/endpoint  creating", r"consumer/endpoint  deleting")
     pids: set[int] = set()
@@ -89,6 +91,7 @@ def test_it_is_interrupted_in_three_places_and_goes_on_each_time(shell: Shell) -
     assert not (home(shell) / "demo").exists()
 
 
+@pytest.mark.slow
 def test_on_a_terminal_it_is_colourless_when_asked(shell: Shell) -> None:
     code, screen = on_a_terminal(shell, "demo", env={"NO_COLOR": "1"})
     assert code == 0, screen

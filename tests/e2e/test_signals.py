@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from plinkctl.sandbox.daemon import Running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "moment"),
     [

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from e2e_tools import CONSUMER, PROOF, PROVIDER, Aws, Meter, envelope, read_until, untroubled
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def terminal(shell: Shell, profile: str) -> Shell:
     return replace(shell, folder=folder, env={**shell.env, "AWS_PROFILE": profile})
 
 
+@pytest.mark.slow
 def test_the_provider_offers_the_consumer_asks_and_the_proof_comes(brisk_shell: Shell, brisk: Running) -> None:
     provider, consumer = terminal(brisk_shell, "provider"), terminal(brisk_shell, "consumer")
     before = Aws(brisk).census()
