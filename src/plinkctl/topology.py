@@ -28,7 +28,6 @@ NLB: Final = "provider/nlb"
 TARGET: Final = "provider/target"
 
 _SUBNET_BITS: Final = 4  # a /16 VPC gets /20 subnets: room for fourteen more
-_NOT_VISIBLE_YET: Final = frozenset({"InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,7 +303,6 @@ def _acceptance() -> Node:
         side=_P,
         kind="acceptance",
         params={"service_id": Ref(SERVICE), "endpoint_id": Ref(ENDPOINT, settled=False)},
-        transient=_NOT_VISIBLE_YET,
     )
 
 
