@@ -48,8 +48,7 @@ def connections(aws: Clients, service_id: str) -> list[Connection]:
 def allowed_accounts(aws: Clients, service_id: str) -> frozenset[str]:
     """The accounts whose principals may connect; `*` is in it when anybody may."""
     found = aws.pages("ec2", "describe_vpc_endpoint_service_permissions", "AllowedPrincipals", ServiceId=service_id)
-    principals = [str(item["Principal"]) for item in found]
-    return frozenset("*" if p == "*" else p.split(":")[4] for p in principals)
+    return frozenset(filter(None, (_account_of(str(item["Principal"])) for item in found)))
 
 
 def accept(aws: Clients, service_id: str, endpoint_id: str) -> None:
@@ -96,6 +95,11 @@ def watch(
 def in_states(found: Iterable[Connection], *states: str) -> list[Connection]:
     """Those whose state is one of the given (lower case)."""
     return [connection for connection in found if connection.known_state in states]
+
+
+def _account_of(principal: str) -> str:
+    """Empty for what names no account: another AWS service, or the bare ID that is left of a deleted role."""
+    return "*" if principal == "*" else next(iter(principal.split(":")[4:5]), "")
 
 
 def _connection(item: dict[str, Any]) -> Connection:
