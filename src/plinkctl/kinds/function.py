@@ -20,8 +20,9 @@ MEMORY: Final = 128
 
 
 class Function(Kind):
-    """`role_arn`, `subnet_ids`, `security_group_ids`, `log_group`; settings `environment`, `timeout`, `code`.
+    """`subnet_ids`, `security_group_ids`; settings `role_arn`, `log_group`, `environment`, `timeout`, `code`.
 
+    Role and log group are settings since they may be deleted by hand, and then are made anew under other names.
     `code` is the SHA-256 of the zip as Lambda tells it, so an upgraded plinkctl updates the function.
     """
 
@@ -29,7 +30,7 @@ class Function(Kind):
     title = "probe function"
     # ENIs: 20 min documented, P99 35 min, over an hour seen (aws-facts.md 3.6)
     patience = Patience(ready_within=900, gone_within=4500, usual="about 1 min", usual_end="4 to 45 min")
-    settings = frozenset({"environment", "timeout", "code"})
+    settings = frozenset({"role_arn", "log_group", "environment", "timeout", "code"})
 
     def find(self, ctx: Ctx) -> Attrs | None:
         """By name, then by tag."""
@@ -78,6 +79,8 @@ class Function(Kind):
             why=why,
             attrs=self._attrs(ctx, item),
             settings={
+                "role_arn": item["Role"],
+                "log_group": item.get("LoggingConfig", {}).get("LogGroup"),
                 "environment": item.get("Environment", {}).get("Variables", {}),
                 "timeout": item["Timeout"],
                 "code": item["CodeSha256"],
@@ -94,6 +97,8 @@ class Function(Kind):
             "lambda",
             "update_function_configuration",
             FunctionName=attrs["id"],
+            Role=ctx.params["role_arn"],
+            LoggingConfig={"LogGroup": ctx.params["log_group"]},
             Timeout=ctx.params["timeout"],
             Environment={"Variables": ctx.params["environment"]},
         )

@@ -113,7 +113,8 @@ class SecurityGroupRule(Ec2Kind):
         item = self.one(ctx, SecurityGroupRuleIds=[attrs["id"]])
         if item is None:
             return ABSENT
-        port = item["FromPort"] if item["FromPort"] == item["ToPort"] and item["IpProtocol"] == "tcp" else None
+        ports = {item.get("FromPort"), item.get("ToPort")}  # missing where the protocol has none
+        port = ports.pop() if len(ports) == 1 and item["IpProtocol"] == "tcp" else None
         return Seen(
             presence=Presence.READY,
             attrs=self.attrs_of(item),

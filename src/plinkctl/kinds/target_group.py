@@ -77,11 +77,15 @@ class TargetGroup(ElbKind):
 
 
 class Target(Kind):
-    """`target_group_arn`, `load_balancer_arn`, `port`, and the ALB's `listener_arn`, which must be there first."""
+    """`target_group_arn`, `load_balancer_arn`, `port`, and the ALB's `listener_arn`, which must be there first.
+
+    The listener only orders the work and may be another one later; so it is a setting that is always as it should be.
+    """
 
     name = "target"
     title = "target"
     patience = Patience(ready_within=900, gone_within=300, usual="1 to 4 min")
+    settings = frozenset({"listener_arn"})
 
     def find(self, ctx: Ctx) -> Attrs | None:
         """A registration is a member of a set: there or not."""
@@ -102,7 +106,7 @@ class Target(Kind):
         if reason := health.get("Reason"):
             why += f" ({reason}: {health.get('Description', '')})"
         presence = Presence.READY if health["State"] == "healthy" else Presence.PENDING
-        return Seen(presence=presence, why=why, attrs=attrs)
+        return Seen(presence=presence, why=why, attrs=attrs, settings={"listener_arn": ctx.params.get("listener_arn")})
 
     def delete(self, ctx: Ctx, attrs: Attrs) -> None:
         """DeregisterTargets succeeds for one that is not registered."""
