@@ -1,0 +1,103 @@
+"""Use cases run in this process against a sandbox, with time that passes at once and every call remembered."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from virtual import VirtualClock
+
+from plinkctl.app.run import Run
+from plinkctl.aws.patience import Stop
+from plinkctl.errors import PlinkError
+from plinkctl.events import Called, Event, NodeDone, NodeFailed, Noted
+from plinkctl.link import Access, Consumer, Link, Provider
+
+PROVIDER, CONSUMER = "111111111111", "222222222222"
+BOTH: Final = Link(
+    name="shop",
+    provider=Provider(access=Access(profile="provider")),
+    consumer=Consumer(access=Access(profile="consumer")),
+)
+_READS: Final = re.compile(r"describe|get_|list_")
+
+
+class Story:
+    """One command's run and all it told."""
+
+    def __init__(self, folder: Path, link: Link = BOTH, command: str = "up", **more: Any) -> None:
+        self.stop = Stop()
+        self.clock = VirtualClock(self.stop)
+        self.events: list[Event] = []
+        self.run = Run(
+            command=command,
+            link=link,
+            folder=folder,
+            observer=self.events.append,
+            stop=self.stop,
+            clock=self.clock,
+            **more,
+        )
+
+    @property
+    def writes(self) -> list[str]:
+        """The mutating calls, in order; `invoke` changes nothing."""
+        return [
+            event.operation
+            for event in self.events
+            if isinstance(event, Called) and not _READS.match(event.operation) and event.operation != "invoke"
+        ]
+
+    @property
+    def notes(self) -> str:
+        """All sentences told."""
+        return "\n".join(event.message for event in self.events if isinstance(event, Noted))
+
+    @property
+    def changed(self) -> dict[str, str]:
+        """The nodes that were changed, and how."""
+        done = [event for event in self.events if isinstance(event, NodeDone) and event.changed]
+        return {event.node: event.action.value for event in done}
+
+    @property
+    def failed(self) -> dict[str, PlinkError]:
+        """The nodes that failed."""
+        return {event.node: event.error for event in self.events if isinstance(event, NodeFailed)}
+
+    @property
+    def errors(self) -> list[PlinkError]:
+        """All root causes."""
+        return [failure.error for failure in self.run.report.errors]
+
+    @property
+    def exit(self) -> int:
+        """The exit code the command would have."""
+        return int(self.run.report.exit_code)
+
+
+class Stories:
+    """A folder with states, and a way to tell one story after the other."""
+
+    def __init__(self, folder: Path, link: Link = BOTH) -> None:
+        self.folder = folder
+        self.link = link
+        self.last = Story(folder, link)
+
+    def __call__(self, use_case: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Run a use case; `link`, `consents`, `timeout` are the run's, all else the use case's own."""
+        ours = {key: named.pop(key) for key in ("link", "consents", "timeout", "grace") if key in named}
+        self.last = Story(self.folder, ours.pop("link", self.link), **ours)
+        return use_case(self.last.run, *arguments, **named)
+
+    def provider(self, **wishes: Any) -> Link:
+        """The link with other wishes for the provider."""
+        if self.link.provider is None:
+            raise RuntimeError("no provider in this link")
+        return replace(self.link, provider=replace(self.link.provider, **wishes))
+
+    def consumer(self, **wishes: Any) -> Link:
+        """The link with other wishes for the consumer."""
+        if self.link.consumer is None:
+            raise RuntimeError("no consumer in this link")
+        return replace(self.link, consumer=replace(self.link.consumer, **wishes))
