@@ -60,7 +60,7 @@ class Node:
     @property
     def refs(self) -> tuple[Ref, ...]:
         """Every reference in the parameters."""
-        return tuple(_refs_in(self.params))
+        return tuple(refs_in(self.params))
 
 
 def resolve(value: Any, lookup: Mapping[str, Mapping[str, Any]]) -> Any:
@@ -84,16 +84,17 @@ def resolve(value: Any, lookup: Mapping[str, Mapping[str, Any]]) -> Any:
             return value
 
 
-def _refs_in(value: Any) -> Iterator[Ref]:
+def refs_in(value: Any) -> Iterator[Ref]:
+    """Every reference in a parameter value, at any depth."""
     match value:
         case Ref():
             yield value
         case Mapping():
             for item in value.values():
-                yield from _refs_in(item)
+                yield from refs_in(item)
         case list() | tuple():
             for item in value:
-                yield from _refs_in(item)
+                yield from refs_in(item)
         case _:
             return
 

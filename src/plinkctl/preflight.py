@@ -5,6 +5,7 @@ from typing import Any
 
 from plinkctl.aws.session import Clients
 from plinkctl.errors import AwsError, PlinkError, UsageError
+from plinkctl.kinds.base import gone
 from plinkctl.link import Network, Side
 from plinkctl.state import State
 
@@ -53,7 +54,7 @@ def zones(
     return tuple(chosen)
 
 
-def service(aws: Clients, service_name: str, *, private_dns: bool) -> dict[str, Any]:
+def service(aws: Clients, service_name: str, *, account: str, private_dns: bool) -> dict[str, Any]:
     """The service as this account sees it.
 
     Raises:
@@ -69,7 +70,7 @@ def service(aws: Clients, service_name: str, *, private_dns: bool) -> dict[str, 
             f"AWS shows no endpoint service {service_name} to this account",
             why=f"{error.why}; AWS says the same for a wrong name, a deleted service, another region, "
             "and an account that is not allowed",
-            hint="ask the provider to run: plinkctl provider up --allow YOUR_ACCOUNT",
+            hint=f"ask the provider to run: plinkctl provider up --allow {account}",
             code="service_not_visible",
         ) from error
     if not details:
@@ -124,8 +125,7 @@ def load_balancer_zones(aws: Clients, arn: str) -> tuple[str, ...]:
 
 def subnet_zones(aws: Clients, network: Network) -> tuple[str, ...]:
     """The zone IDs of existing subnets, in the order given."""
-    found = aws.read("ec2", "describe_subnets", SubnetIds=list(network.subnet_ids))["Subnets"]
-    places = {str(subnet["SubnetId"]): str(subnet["AvailabilityZoneId"]) for subnet in found}
+    places = {str(subnet["SubnetId"]): str(subnet["AvailabilityZoneId"]) for subnet in _subnets(aws, network)}
     return tuple(places[subnet_id] for subnet_id in network.subnet_ids)
 
 
@@ -135,14 +135,27 @@ def _ids_of(aws: Clients, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(str(zone["ZoneId"]) for zone in found))
 
 
+def _subnets(aws: Clients, network: Network) -> list[dict[str, Any]]:
+    try:
+        return list(aws.read("ec2", "describe_subnets", SubnetIds=list(network.subnet_ids))["Subnets"])
+    except AwsError as error:
+        if not gone(error):
+            raise
+        raise PlinkError(
+            f"one of the subnets {', '.join(network.subnet_ids)} is not there",
+            why=error.why,
+            hint=f"check the IDs, the account and the region: aws ec2 describe-subnets --region {aws.region}",
+            code="no_subnet",
+        ) from error
+
+
 def check_subnet_zones(aws: Clients, network: Network, offered: Iterable[str]) -> None:
     """Borrowed subnets must lie in the service's zones, one in each (aws-facts.md 5).
 
     Raises:
         PlinkError: One does not, or two share a zone.
     """
-    found = aws.read("ec2", "describe_subnets", SubnetIds=list(network.subnet_ids))["Subnets"]
-    places = {str(s["SubnetId"]): (str(s["AvailabilityZoneId"]), str(s["VpcId"])) for s in found}
+    places = {str(s["SubnetId"]): (str(s["AvailabilityZoneId"]), str(s["VpcId"])) for s in _subnets(aws, network)}
     offered = sorted(offered)
     for subnet_id, (zone_id, vpc_id) in places.items():
         if vpc_id != network.vpc_id:

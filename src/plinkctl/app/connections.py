@@ -7,7 +7,7 @@ from plinkctl import handshake
 from plinkctl.app import run as running
 from plinkctl.app.run import Run
 from plinkctl.aws.session import Clients
-from plinkctl.errors import HeldError, PlinkError, StateError
+from plinkctl.errors import HeldError, PlinkError, StateError, TimedOutError
 from plinkctl.handshake import LIVE, PENDING_ACCEPTANCE, Connection
 from plinkctl.link import Side
 from plinkctl.topology import SERVICE
@@ -51,28 +51,12 @@ def accept(run: Run, *, endpoint_ids: Collection[str], accounts: Collection[str]
         handshake.accept(aws, service_id, connection.endpoint_id)
         run.note(f"accepted {connection.endpoint_id} of {connection.owner}")
     names = {c.endpoint_id for c in accepted}
-    if wait and names:
-        found = _watch(
-            run,
-            aws,
-            service_id,
-            until=lambda now: all(c.known_state == "available" for c in now if c.endpoint_id in names),
-            what=f"{', '.join(sorted(names))} to become available (usually 1 to 3 min)",
-            within=run.within(_SETTLED),
-        )
-    else:
-        found = handshake.connections(aws, service_id)
+    found = _settled(run, aws, service_id, [c for c in found if wanted(c)]) if wait else []
+    found = found or handshake.connections(aws, service_id)
     pending = [c for c in handshake.in_states(found, PENDING_ACCEPTANCE) if c.endpoint_id not in names]
+    _tell_ended(run, [c for c in found if c.endpoint_id in {*names, *endpoint_ids} and c.known_state not in LIVE])
     if pending:
-        listed = ", ".join(f"{c.endpoint_id} of {c.owner}" for c in pending)
-        run.report.fail(
-            HeldError(
-                f"{len(pending)} connection(s) of strangers were left alone",
-                why=f"{listed}; their owners are not among {', '.join(sorted(trusted)) or 'any allowed accounts'}",
-                hint=f"plinkctl accept --endpoint-id {pending[0].endpoint_id}, or plinkctl reject, if you know them",
-                code="strangers",
-            )
-        )
+        run.report.fail(_left_alone(pending, named=bool(endpoint_ids), trusted=trusted))
     elif wait and not names and not any(wanted(c) and c.known_state in LIVE for c in found):
         run.report.fail(HeldError("nobody has asked to connect yet", hint="the consumer runs: plinkctl consumer up"))
     elif not names:
@@ -82,6 +66,59 @@ def accept(run: Run, *, endpoint_ids: Collection[str], accounts: Collection[str]
         "accepted": [c.to_json() for c in found if c.endpoint_id in names],
         "pending": [c.to_json() for c in pending],
     }
+
+
+def _settled(run: Run, aws: Clients, service_id: str, wanted: list[Connection]) -> list[Connection]:
+    """Wait until the wanted ones carry traffic, those an earlier run accepted too; all connections as seen last."""
+    names = {c.endpoint_id for c in wanted if c.known_state in LIVE}
+
+    def open_ones(now: list[Connection]) -> list[Connection]:
+        return [c for c in now if c.endpoint_id in names and c.known_state in LIVE - {"available"}]
+
+    if not names:
+        return []
+    found = _watch(
+        run,
+        aws,
+        service_id,
+        until=lambda now: not open_ones(now),
+        what=f"{', '.join(sorted(names))} to become available (usually 1 to 3 min)",
+        within=run.within(_SETTLED),
+    )
+    if late := open_ones(found):
+        run.report.fail(
+            TimedOutError(
+                f"{', '.join(c.endpoint_id for c in late)} was accepted but is not available yet",
+                why=f"its state is {late[0].state}",
+                hint="nothing is lost; run the same command again",
+            )
+        )
+    return found
+
+
+def _tell_ended(run: Run, ended: list[Connection]) -> None:
+    if ended:
+        run.report.fail(
+            PlinkError(
+                f"{', '.join(c.endpoint_id for c in ended)} cannot be accepted any more",
+                why=f"its state is {ended[0].state}",
+                hint="the consumer makes a new one: plinkctl teardown consumer, then plinkctl consumer up",
+                code="connection_ended",
+            )
+        )
+
+
+def _left_alone(pending: list[Connection], *, named: bool, trusted: Collection[str]) -> HeldError:
+    listed = ", ".join(f"{c.endpoint_id} of {c.owner}" for c in pending)
+    hint = f"plinkctl accept --endpoint-id {pending[0].endpoint_id}, or plinkctl reject, if you know them"
+    if named:
+        return HeldError(f"{len(pending)} other connection(s) still wait", why=listed, hint=hint, code="others_wait")
+    return HeldError(
+        f"{len(pending)} connection(s) of strangers were left alone",
+        why=f"{listed}; their owners are not among {', '.join(sorted(trusted)) or 'any allowed accounts'}",
+        hint=hint,
+        code="strangers",
+    )
 
 
 def reject(run: Run, *, endpoint_ids: Collection[str]) -> dict[str, Any]:
@@ -123,7 +160,7 @@ def _service(run: Run) -> tuple[Clients, str]:
         )
     aws = running.clients(run, Side.PROVIDER)
     identity = aws.identity()
-    running.guard(running.access_of(run.link, Side.PROVIDER), state, identity, Side.PROVIDER)
+    running.guard(run, state, identity, Side.PROVIDER)
     running.started(run, {Side.PROVIDER: (identity, aws)})
     return aws, record.id
 

@@ -88,7 +88,7 @@ def half(run: Run, side: Side, *, must: bool) -> Half | None:
         return None
     try:
         aws = running.clients(run, side)
-        running.guard(running.access_of(run.link, side), state, aws.identity(), side)
+        running.guard(run, state, aws.identity(), side)
     except (AccessError, StateError, UsageError) as error:
         if must:
             raise

@@ -117,7 +117,7 @@ def seats(run: Run, sides: Iterable[Side]) -> Iterator[dict[Side, Seat]]:
         for side, store in stores.items():
             aws = clients(run, side)
             identity = aws.identity()
-            guard(access_of(run.link, side), store.state, identity, side)
+            guard(run, store.state, identity, side)
             if store.state is None:
                 store.begin(
                     states.new(
@@ -174,18 +174,20 @@ def access_of(link: Link, side: Side) -> Access:
     return half.access if half is not None else Access()
 
 
-def guard(access: Access, state: State | None, identity: Identity, side: Side) -> None:
+def guard(run: Run, state: State | None, identity: Identity, side: Side) -> None:
     """Refuse to work in another account or region than the one asked for and the one recorded.
 
     Raises:
         StateError: They differ.
     """
-    flag = f"--{side}-profile"
+    access = access_of(run.link, side)
+    one_sided = run.command.partition(" ")[0] in {*Side, "accept", "reject"}
+    flag = "--" if one_sided else f"--{side}-"
     if access.account and access.account != identity.account:
         raise StateError(
             f"the {side} side is to be account {access.account}",
             why=f"the credentials belong to {identity.account} ({identity.arn})",
-            hint=f"{flag} PROFILE names other credentials",
+            hint=f"{flag}profile PROFILE names other credentials",
             code="other_account",
         )
     if state is None:
@@ -195,7 +197,7 @@ def guard(access: Access, state: State | None, identity: Identity, side: Side) -
         raise StateError(
             f"the {side} side of {state.link!r} lives in account {state.account}, region {state.region}",
             why=f"the credentials and settings lead to account {identity.account}, region {identity.region}",
-            hint=f"{flag} PROFILE, --{side}-region REGION, or another --name for another link",
+            hint=f"{flag}profile PROFILE, {flag}region REGION, or another --name for another link",
             code="other_account" if state.account != identity.account else "other_region",
         )
 

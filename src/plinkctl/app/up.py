@@ -11,7 +11,7 @@ from plinkctl.aws.session import region_of
 from plinkctl.config import check_service_region, principal_arn
 from plinkctl.engine import lifecycle
 from plinkctl.errors import HeldError, RefusedError, UsageError
-from plinkctl.graph import Graph, Node, resolve
+from plinkctl.graph import Graph, Node, refs_in, resolve
 from plinkctl.kinds import KINDS
 from plinkctl.link import Consumer, Link, Provider, Side
 from plinkctl.state import Phase, State
@@ -105,9 +105,11 @@ def _offered(run: Run, consumer: Consumer, service_name: str, seat: Seat) -> tup
 
     An endpoint outlives the permission it was made with, so a rerun must not fail where AWS hides the service now.
     """
-    if "endpoint" in seat.state.live:
+    recorded = seat.state.live.get("endpoint")
+    switched_on = recorded is not None and bool(recorded.params.get("private_dns"))
+    if recorded is not None and (switched_on or not consumer.private_dns):
         return None
-    details = preflight.service(seat.aws, service_name, private_dns=consumer.private_dns)
+    details = preflight.service(seat.aws, service_name, account=seat.identity.account, private_dns=consumer.private_dns)
     if details.get("AcceptanceRequired"):
         run.note("the provider asks before it accepts; until then the endpoint waits")
     return preflight.offered_zones(seat.aws, details)
@@ -172,6 +174,7 @@ def _refuse_replacements(nodes: Mapping[str, Node], opened: Mapping[Side, Seat])
     """
     records = {f"{side}/{name}": r for side, seat in opened.items() for name, r in seat.state.live.items()}
     known = {key: record.attrs for key, record in records.items()}
+    ever = {f"{side}/{name}" for side, seat in opened.items() for name in seat.state.records}
     for key, node in nodes.items():
         record, kind = records.get(key), KINDS[node.kind]
         # One that is being made is finished as it was begun; a relation may simply be another one now.
@@ -179,10 +182,13 @@ def _refuse_replacements(nodes: Mapping[str, Node], opened: Mapping[Side, Seat])
             continue
         if node.borrowed is not None:
             raise lifecycle.replaced(key, kind, f"it is {record.id}, made by plinkctl; wanted is {node.borrowed['id']}")
+        frozen = {name: value for name, value in node.params.items() if name not in kind.settings}
+        if new := [ref.node for ref in refs_in(frozen) if ref.node not in ever]:
+            raise lifecycle.replaced(key, kind, f"it would have to refer to {', '.join(new)}, which is new")
         try:
-            wanted = resolve(node.params, known)
+            wanted = resolve(frozen, known)
         except KeyError:
-            continue  # it refers to what is not there yet
+            continue  # it refers to what was lost and will be made again, as it will be itself
         if why := lifecycle.immutable_change(kind, record, wanted):
             raise lifecycle.replaced(key, kind, why)
 

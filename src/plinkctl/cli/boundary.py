@@ -21,7 +21,7 @@ from plinkctl.events import Event, Noted, RunFinished
 from plinkctl.link import Side
 from plinkctl.render.explain import explain
 from plinkctl.render.progress import progress
-from plinkctl.render.result import Envelope, check_query, envelope_errors, render
+from plinkctl.render.result import BAD_QUERY, Envelope, check_query, envelope_errors, render
 from plinkctl.render.terminal import wants_color
 from plinkctl.report import Report
 from plinkctl.stores.local import DEFAULT_FOLDER
@@ -89,7 +89,7 @@ def execute(
         return work(run)
 
     def told() -> None:
-        if after is not None and runs and not stop:
+        if after is not None and runs and not stop and runs[0].report.counts.planned:
             after(runs[0])
 
     with signals(stop):
@@ -190,8 +190,10 @@ def _write(params: Mapping[str, Any], command: str, report: Report, code: Exit, 
         errors=envelope_errors(report.errors),
     )
     color = wants_color(sys.stdout, os.environ, params["no_color"])
+    refused = any(failure.error.code == BAD_QUERY for failure in report.errors)
+    query = None if refused else params["query"]  # told already; the envelope still says so
     try:
-        render(envelope, output=params["output"], query=params["query"], stream=sys.stdout, color=color)
+        render(envelope, output=params["output"], query=query, stream=sys.stdout, color=color)
     except PlinkError as error:  # the query fits no result, or stdout cannot be written
         explain(error, sys.stderr, color)
         raise click.exceptions.Exit(error.exit_code) from error

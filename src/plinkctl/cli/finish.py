@@ -1,9 +1,10 @@
 """What a person sees after a command: time line, drawing, and the command that makes sense next. On stderr."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,6 +16,13 @@ from plinkctl.render.terminal import wants_color
 if TYPE_CHECKING:
     from plinkctl.app.run import Run
 
+_ACCESS: Final = (
+    "profile",
+    "region",
+    "endpoint_url",
+    *(f"{side}_{what}" for side in ("provider", "consumer") for what in ("profile", "region")),
+)
+
 
 def after_provider_up(run: "Run") -> None:
     """Hand the service name over."""
@@ -23,7 +31,7 @@ def after_provider_up(run: "Run") -> None:
     state = run.state(Side.PROVIDER)
     service = state.live.get("service") if state else None
     name = service.attrs.get("name") if service else None
-    _show(run, [f"plinkctl consumer up --service-name {name}{_named(run)}"] if name else [])
+    _show(run, [f"plinkctl consumer up --service-name {name}{_named(run, same_party=False)}"] if name else [])
 
 
 def after_consumer_up(run: "Run") -> None:
@@ -52,14 +60,17 @@ def _show(run: "Run", following: Sequence[str]) -> None:
     )
 
 
-def _named(run: "Run") -> str:
-    """The options that lead the next command to the same link."""
-    params = click.get_current_context().params
+def _named(run: "Run", *, same_party: bool = True) -> str:
+    """The options that lead the next command to the same link, and the same party to the same account."""
+    ctx = click.get_current_context()
     found = []
-    if params.get("config"):
-        found.append(f"--config {params['config']}")
+    if ctx.params.get("config"):
+        found.append(f"--config {shlex.quote(ctx.params['config'])}")
     elif run.link.name != "default":
         found.append(f"--name {run.link.name}")
-    if params.get("state"):
-        found.append(f"--state {params['state']}")
+    if ctx.params.get("state"):
+        found.append(f"--state {shlex.quote(ctx.params['state'])}")
+    if same_party:
+        given = {parameter: ctx.params[parameter] for parameter in _ACCESS if ctx.params.get(parameter)}
+        found += [f"--{parameter.replace('_', '-')} {shlex.quote(value)}" for parameter, value in given.items()]
     return "".join(f" {item}" for item in found)

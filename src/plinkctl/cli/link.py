@@ -13,6 +13,8 @@ from plinkctl.cli.options import (
     link_options,
     option,
     output_options,
+    provider_options,
+    shared_options,
     sides_options,
     together,
 )
@@ -26,7 +28,7 @@ _BOTH = (Side.PROVIDER, Side.CONSUMER)
 
 
 @click.command()
-@together(link_options, sides_options, access_options, output_options)
+@together(provider_options, shared_options, link_options, sides_options, access_options, output_options)
 @click.pass_context
 def up(ctx: click.Context, /, **_: Any) -> None:
     """Make both sides, accept, and verify, in one walk.

@@ -1,10 +1,12 @@
 """The entry point: the tree of commands, and how click's own refusals become exit codes."""
 
 import json
+import os
 import platform
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -66,7 +68,15 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
+    # A stream that was closed by the caller (`>&-`) is None in Python, and every write to it a bug.
+    sys.stdin = sys.stdin or _nowhere("r")
+    sys.stdout = sys.stdout or _nowhere("w")
+    sys.stderr = sys.stderr or _nowhere("w")
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _nowhere(mode: str) -> Any:
+    return Path(os.devnull).open(mode)
 
 
 def _run(arguments: list[str]) -> int:

@@ -134,8 +134,7 @@ sides_options: Final = together(
     option("--consumer-region", metavar="REGION", help="AWS region of the consumer side."),
 )
 
-side_options: Final = together(
-    option("--account", metavar="ID", help="The account this side must be in."),
+shared_options: Final = together(
     option(
         "--tag",
         "tags",
@@ -144,11 +143,16 @@ side_options: Final = together(
         metavar="KEY=VALUE",
         help="A tag for every resource; repeatable.",
     ),
+    option("--port", type=int, metavar="PORT", help="TCP port.  [default: 80]"),
+)
+
+side_options: Final = together(
+    option("--account", metavar="ID", help="The account this side must be in."),
+    shared_options,
     option("--cidr", metavar="CIDR", help="Block of the VPC to make.  [default: 10.0.0.0/16]"),
     option("--subnets", type=int, metavar="N", help="Subnets to make, each in a zone of its own."),
     option("--vpc-id", metavar="ID", help="An existing VPC in place of a new one."),
     option("--subnet-id", "subnet_ids", multiple=True, metavar="ID", help="A subnet of that VPC; repeatable."),
-    option("--port", type=int, metavar="PORT", help="TCP port.  [default: 80]"),
 )
 
 provider_options: Final = together(

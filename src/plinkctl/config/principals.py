@@ -42,7 +42,7 @@ def principal_arn(text: str, partition: str) -> str:
         UsageError: AWS would not take this principal in this partition.
     """
     if wrong := principal_problem(text) or partition_problem(text, partition):
-        raise UsageError(f"cannot allow this principal: {wrong}", problems=(wrong,))
+        raise UsageError(f"cannot allow this principal: {wrong}")
     return f"arn:{partition}:iam::{text}:root" if _ACCOUNT.fullmatch(text) else text
 
 
@@ -147,4 +147,4 @@ def check_service_region(name: str, region: str) -> None:
         UsageError: The service's name is malformed or names another region.
     """
     if wrong := service_region_problem(name, region):
-        raise UsageError(wrong, hint=f"run the same command with --region {service_region(name)}", problems=(wrong,))
+        raise UsageError(wrong, hint=f"run the same command with --region {service_region(name)}")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from plinkctl.aws.faults import Nature
 from plinkctl.aws.patience import poll
 from plinkctl.engine.steps import Call, Commit, Job, Step, holds, late, pause, plain
-from plinkctl.errors import AwsError, PlinkError, RefusedError, TimedOutError
+from plinkctl.errors import AwsError, PlinkError, RefusedError, Stopped, TimedOutError
 from plinkctl.events import Action, NodeActing
 from plinkctl.kinds.base import Attrs
 from plinkctl.state import Phase, Record
@@ -53,12 +53,16 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
             if found is not None:
                 yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.ADOPT, detail=str(found["id"]))
                 break
+        before = record
         record = replace(record, attempt=record.attempt + 1, sent_at=job.clock.wall())
         yield Commit(record)
         yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.CREATE)
         try:
             found = yield Call(lambda: job.kind.create(ctx))
             break
+        except Stopped:
+            yield Commit(before)  # the stop came before the send, so there is nothing to look for next time
+            raise
         except AwsError as error:
             if error.nature == Nature.UNCLEAR and resends < _RESENDS:
                 doubt, look, resends = True, True, resends + 1

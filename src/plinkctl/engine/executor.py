@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from plinkctl.aws.patience import Clock, Stop
-from plinkctl.engine.steps import Call, Commit, Confirmed, Script
+from plinkctl.engine.steps import Call, Commit, Confirmed, Script, Step
 from plinkctl.errors import PlinkError, StateError, Stopped
 from plinkctl.events import Event, NodeFailed, NodeHeld, NodeSkipped, NodeStarted, NodeWaiting, Observer
 from plinkctl.graph import Graph
@@ -152,16 +152,11 @@ class Executor:
         key, script = answer.key, self._scripts[answer.key]
         try:
             step = script.throw(answer.error) if answer.error is not None else script.send(answer.result)
-            while not isinstance(step, Call):
-                match step:
-                    case Commit(record):
-                        self._commit(key, record)
-                        self._learn(key, record)
-                    case Confirmed(record):
-                        self._learn(key, record)
-                    case event:
-                        self._heard(event)
-                step = script.send(None)
+            step = self._follow(key, script, step)
+            if self._halting:  # the script learns that its call will not be made, and may say so in the state
+                self._follow(key, script, script.throw(Stopped()))
+                script.close()
+                raise Stopped
         except StopIteration:
             del self._scripts[key]
             if key not in self.walked.held:
@@ -179,11 +174,21 @@ class Executor:
             self._stop.set(self._stop.signum)  # a bug of ours: let what is in flight end, then show it
             raise
         else:
-            if self._halting:
-                script.close()
-                del self._scripts[key]
-            else:
-                self._pool.submit(self._work, key, step)
+            self._pool.submit(self._work, key, step)
+
+    def _follow(self, key: str, script: Script, step: Step) -> Call:
+        """Do what the script asks of this thread, up to the call it wants next."""
+        while not isinstance(step, Call):
+            match step:
+                case Commit(record):
+                    self._commit(key, record)
+                    self._learn(key, record)
+                case Confirmed(record):
+                    self._learn(key, record)
+                case event:
+                    self._heard(event)
+            step = script.send(None)
+        return step
 
     def _work(self, key: str, call: Call) -> None:
         """In a worker: one call, its outcome into the inbox."""

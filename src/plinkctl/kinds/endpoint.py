@@ -98,7 +98,7 @@ class Endpoint(Ec2Kind):
 def _why(item: Mapping[str, Any], presence: Presence) -> str:
     state = item["State"]
     if presence is Presence.HELD:
-        return f"the provider must accept {item['VpcEndpointId']}"
+        return f"the provider must accept it: plinkctl accept --endpoint-id {item['VpcEndpointId']}"
     if presence is not Presence.FAILED:
         return f"endpoint is {state}"
     reason = item.get("FailureReason") or item.get("LastError", {}).get("Message") or ""

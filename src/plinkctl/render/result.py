@@ -16,6 +16,7 @@ from plinkctl.render.views import view
 from plinkctl.report import Failure, Status
 
 SCHEMA: Final = "plinkctl/1"
+BAD_QUERY: Final = "bad_query"
 
 Output = Literal["table", "json", "yaml", "text"]
 
@@ -145,5 +146,5 @@ def _bad_query(query: str, error: Exception, position: int | None) -> UsageError
         f"--query {query!r} is not a JMESPath expression that works here",
         why=told if position is None else f"at position {position + 1}: {told}",
         hint="--query data.service_name",
-        code="bad_query",
+        code=BAD_QUERY,
     )
