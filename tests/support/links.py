@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from virtual import VirtualClock
 
+from plinkctl.app import up
 from plinkctl.app.run import Run
 from plinkctl.aws.patience import Stop
 from plinkctl.errors import PlinkError
@@ -101,3 +102,16 @@ class Stories:
         if self.link.consumer is None:
             raise RuntimeError("no consumer in this link")
         return replace(self.link, consumer=replace(self.link.consumer, **wishes))
+
+
+def ids(data: dict[str, Any]) -> dict[str, str]:
+    """Node to ID, in the data of one side or both."""
+    sides = data.values() if "resources" not in data else [data]
+    return {item["node"]: item["id"] for side in sides for item in side["resources"]}
+
+
+def offered(stories: Stories, **wishes: Any) -> dict[str, Any]:
+    """A provider side for the consumer's account, without acceptance."""
+    wishes = {"allow": (CONSUMER,), "acceptance_required": False, **wishes}
+    data: dict[str, Any] = stories(up.provider_up, link=stories.provider(**wishes))
+    return data
