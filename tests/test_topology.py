@@ -275,6 +275,14 @@ def test_teardown_from_states_keeps_the_order_of_the_graph(link: Link) -> None:
         assert back.dependents(key) >= planned.dependents(key)
 
 
+def test_the_service_goes_before_anything_it_stands_on() -> None:
+    """A connection that comes in the last moment is refused by a provider that is still whole."""
+    found, net = topology.recorded(recorded(LINKS["both"]))
+    first = {key for key in found if key.startswith("consumer/")} | {"provider/service", "provider/acceptance"}
+    for key in set(found) - first:
+        assert before(net.reversed(), "provider/service", key), key
+
+
 def test_teardown_of_two_separate_ups_still_takes_the_endpoint_before_the_service() -> None:
     alone = [*recorded(LINKS["provider"])[:1], *recorded(LINKS["consumer"])[1:]]
     _, net = topology.recorded(alone)

@@ -1,6 +1,6 @@
 """What must be known before the first thing is made: zones, and whether the service is there for us. Reads only."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from plinkctl.aws.session import Clients
@@ -124,13 +124,32 @@ def load_balancer_zones(aws: Clients, arn: str) -> tuple[str, ...]:
 
 
 def subnet_zones(aws: Clients, network: Network) -> tuple[str, ...]:
-    """The zone IDs of existing subnets, in the order given."""
-    places = {str(subnet["SubnetId"]): str(subnet["AvailabilityZoneId"]) for subnet in _subnets(aws, network)}
-    return tuple(places[subnet_id] for subnet_id in network.subnet_ids)
+    """The zone IDs of existing subnets, in the order given.
+
+    Raises:
+        PlinkError: A subnet is not there or in another VPC, or two share a zone, which neither a load balancer nor an
+            endpoint takes (aws-facts.md 5).
+    """
+    found = {str(subnet["SubnetId"]): subnet for subnet in _subnets(aws, network)}
+    for subnet_id, subnet in found.items():
+        if subnet["VpcId"] != network.vpc_id:
+            why = f"it is in {subnet['VpcId']}"
+            raise PlinkError(f"the subnet {subnet_id} is not in the VPC {network.vpc_id}", why=why, code="wrong_vpc")
+    zone_ids = tuple(str(found[subnet_id]["AvailabilityZoneId"]) for subnet_id in network.subnet_ids)
+    if len(set(zone_ids)) < len(zone_ids):
+        raise PlinkError(
+            "two of the subnets are in one zone",
+            why=f"their zones are {', '.join(zone_ids)}",
+            hint="name one subnet for each zone",
+            code="zones",
+        )
+    return zone_ids
 
 
-def _ids_of(aws: Clients, names: Iterable[str]) -> tuple[str, ...]:
+def _ids_of(aws: Clients, names: Collection[str]) -> tuple[str, ...]:
     """Zone names of this account as zone IDs, which mean the same place in every account."""
+    if not names:
+        return ()  # asked about no name, EC2 would tell about all zones
     found = aws.read("ec2", "describe_availability_zones", ZoneNames=sorted(names))["AvailabilityZones"]
     return tuple(sorted(str(zone["ZoneId"]) for zone in found))
 
@@ -149,19 +168,15 @@ def _subnets(aws: Clients, network: Network) -> list[dict[str, Any]]:
         ) from error
 
 
-def check_subnet_zones(aws: Clients, network: Network, offered: Iterable[str]) -> None:
-    """Borrowed subnets must lie in the service's zones, one in each (aws-facts.md 5).
+def check_endpoint_subnets(aws: Clients, network: Network, *, account: str, offered: Iterable[str]) -> None:
+    """Borrowed subnets of the consumer must lie in the service's zones, and be the account's own.
 
     Raises:
-        PlinkError: One does not, or two share a zone.
+        PlinkError: One does not, or another account shares it with us: then AWS lets only its owner make endpoints in
+            it (aws-facts.md 6.11).
     """
-    places = {str(s["SubnetId"]): (str(s["AvailabilityZoneId"]), str(s["VpcId"])) for s in _subnets(aws, network)}
     offered = sorted(offered)
-    for subnet_id, (zone_id, vpc_id) in places.items():
-        if vpc_id != network.vpc_id:
-            raise PlinkError(
-                f"the subnet {subnet_id} is not in the VPC {network.vpc_id}", why=f"it is in {vpc_id}", code="wrong_vpc"
-            )
+    for subnet_id, zone_id in zip(network.subnet_ids, subnet_zones(aws, network), strict=True):
         if zone_id not in offered:
             raise PlinkError(
                 f"the service is not offered in the zone of the subnet {subnet_id}",
@@ -169,17 +184,20 @@ def check_subnet_zones(aws: Clients, network: Network, offered: Iterable[str]) -
                 hint="name a subnet in one of those zones",
                 code="zones",
             )
-    if len({zone_id for zone_id, _ in places.values()}) < len(places):
-        raise PlinkError(
-            "two of the subnets are in one zone",
-            why="an interface endpoint takes one subnet in each zone",
-            hint="name one subnet for each zone",
-            code="zones",
-        )
+    for subnet in _subnets(aws, network):
+        if subnet.get("OwnerId", account) != account:
+            raise PlinkError(
+                f"the subnet {subnet['SubnetId']} belongs to account {subnet['OwnerId']}, which shares it",
+                why="AWS lets only its owner make endpoints in a shared subnet",
+                hint="name a subnet of this account",
+                code="shared_subnet",
+            )
 
 
 def _recorded_zones(network: Network, state: State | None) -> dict[int, str]:
     if state is None:
         return {}
     found = {n: state.live.get(f"subnet-{n}") for n in range(1, network.subnets + 1)}
-    return {n: str(r.params["zone_id"]) for n, r in found.items() if r is not None and "zone_id" in r.params}
+    # One that AWS clearly refused is not there, and its zone may be the reason: then another zone is tried.
+    there = {n: r for n, r in found.items() if r is not None and (r.id or r.sent_at is not None)}
+    return {n: str(r.params["zone_id"]) for n, r in there.items() if "zone_id" in r.params}

@@ -82,6 +82,11 @@ def recorded(states: Iterable[State]) -> tuple[dict[str, Node], Graph]:
     if ENDPOINT in needs and SERVICE in needs:
         # Two separate `up`s know nothing of each other; still the service cannot go before the endpoint.
         needs[ENDPOINT] = (*needs[ENDPOINT], SERVICE)
+    if SERVICE in needs:
+        # The service goes before anything it stands on, so that a connection which comes in the last moment is refused
+        # by a provider that is still whole, and not told of after its listener and rules are gone.
+        apart = {SERVICE, ACCEPTANCE}
+        needs[SERVICE] = tuple(key for key in found if key.startswith(f"{_P}/") and key not in apart)
     return found, Graph({key: [Ref(need) for need in needs[key] if need in found] for key in found})
 
 

@@ -25,7 +25,7 @@ TABLE: list[tuple[str, str, int, Nature]] = [
     ("InvalidVpcEndpointService.NotFound", "", 400, N.GONE),
     ("InvalidVpcEndpointServiceId.NotFound", "", 400, N.GONE),
     ("InvalidServiceName", "The Vpc Endpoint Service 'x' does not exist", 400, N.REFUSED),
-    ("Unavailable", "The service is unavailable. Please try again shortly.", 503, N.NOT_YET),
+    ("Unavailable", "The service is unavailable. Please try again shortly.", 503, N.UNCLEAR),
     ("ServiceUnavailable", "", 503, N.UNCLEAR),
     ("IdempotentParameterMismatch", "", 400, N.EXISTS),
     ("InvalidParameter", "LBs are already associated with another VPC Endpoint Service Configuration", 400, N.EXISTS),
@@ -123,6 +123,17 @@ TABLE: list[tuple[str, str, int, Nature]] = [
 @pytest.mark.parametrize(("code", "message", "status", "nature"), TABLE)
 def test_every_code_of_the_table_of_errors_has_its_nature(code: str, message: str, status: int, nature: Nature) -> None:
     assert nature_of(code, message, status) is nature
+
+
+def test_a_service_of_a_moment_ago_makes_only_the_endpoint_wait() -> None:
+    """The call has a token; for others a 503 of the same name leaves open whether it took effect."""
+
+    def nature(operation: str) -> str:
+        words = "The service is unavailable. Please try again shortly."
+        answer = AwsAnswer(service="ec2", operation=operation, code="Unavailable", message=words, status=503)
+        return faults.from_answer(answer).nature
+
+    assert (nature("CreateVpcEndpoint"), nature("CreateVpc")) == (N.NOT_YET, N.UNCLEAR)
 
 
 def test_an_unknown_5xx_may_have_had_its_effect() -> None:

@@ -72,7 +72,7 @@ def test_an_update_that_never_gets_through_is_a_timeout(bench: Bench) -> None:
 
 def test_a_thing_that_does_not_keep_its_settings_is_told_as_such(bench: Bench) -> None:
     other = Seen(presence=Presence.READY, attrs={"id": "a-1"}, settings={"size": 9}, tags=only(bench).tags)
-    bench.service.probes["a"] = [other] * 20
+    bench.service.probes["a"] = [other] * 200
     walked = bench.up(A)
     assert "does not keep its settings" in bench.failure(walked, "a").message
     assert len(bench.service.calls("update")) == 6

@@ -34,7 +34,8 @@ def test_the_intent_is_durable_before_the_call_and_the_id_before_the_first_look(
         "created a",  # the ID
         "probe a",
         "update a {'size': 1}",
-        "probe a",
+        "probe a",  # AWS shows the change
+        "probe a",  # and there is nothing more to change
         "ready a",
     ]
     intent, sent, made, ready = bench.store.history

@@ -12,7 +12,7 @@ from plinkctl.events import CheckDone
 from plinkctl.link import Side
 from plinkctl.verify import Check, Half, Proof
 
-PATIENCE = 120.0  # seconds for DNS, health checks and Lambda to catch up with a fresh link (aws-facts.md 2)
+PATIENCE = 240.0  # seconds for DNS, health checks and Lambda to catch up with a fresh link (aws-facts.md 2)
 
 
 def prove(run: Run) -> dict[str, Any]:

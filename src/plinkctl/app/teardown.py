@@ -13,10 +13,11 @@ from plinkctl.engine import lifecycle
 from plinkctl.errors import PlinkError, RefusedError, TimedOutError
 from plinkctl.handshake import Connection
 from plinkctl.kinds import KINDS
-from plinkctl.kinds.endpoint_service import REJECT_CONNECTIONS
+from plinkctl.kinds.endpoint_service import REJECT_CONNECTIONS, own_endpoint
 from plinkctl.link import Side
 from plinkctl.topology import ENDPOINT, SERVICE
 
+_BOTH = (Side.PROVIDER, Side.CONSUMER)
 _TAGS_SETTLE = 60.0  # seconds for EC2's tag filters to forget what was just deleted
 
 
@@ -55,6 +56,8 @@ def teardown(run: Run, sides: tuple[Side, ...], *, agree: Callable[[Plan], None]
     if not live:
         run.note(f"nothing is recorded for the link {run.link.name!r}; there is nothing to take down")
         return {"deleted": [], "leftovers": []}
+    if live == _BOTH and (own := _own_endpoint(run)):
+        run.consents |= {own_endpoint(own)}
     with seats(run, live) as opened:
         before = {f"{side}/{n}": r for side, seat in opened.items() for n, r in seat.state.live.items()}
         agree(_plan(run, opened))
@@ -68,6 +71,12 @@ def teardown(run: Run, sides: tuple[Side, ...], *, agree: Callable[[Plan], None]
         ]
         leftovers = [] if still else _proof(run, opened)
         return {"deleted": deleted, "leftovers": leftovers}
+
+
+def _own_endpoint(run: Run) -> str:
+    state = run.state(Side.CONSUMER)
+    record = state.live.get(ENDPOINT.partition("/")[2]) if state else None
+    return record.id if record else ""
 
 
 def _plan(run: Run, opened: Mapping[Side, Seat]) -> Plan:

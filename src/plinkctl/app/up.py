@@ -69,7 +69,9 @@ def _survey(run: Run, link: Link, opened: Mapping[Side, Seat]) -> dict[Side, Sit
         if link.consumer.service_name is not None:
             offered = _offered(run, link.consumer, link.consumer.service_name, seat)
         if link.consumer.network.vpc_id is not None and offered is not None:
-            preflight.check_subnet_zones(seat.aws, link.consumer.network, offered)
+            preflight.check_endpoint_subnets(
+                seat.aws, link.consumer.network, account=seat.identity.account, offered=offered
+            )
         zone_ids = preflight.zones(seat.aws, Side.CONSUMER, link.consumer.network, seat.state, offered)
         sites[Side.CONSUMER] = Site(zone_ids=zone_ids)
     return sites

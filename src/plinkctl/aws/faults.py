@@ -4,6 +4,7 @@ A fault's *nature* says what a caller may do about it. Codes come from aws-facts
 source of each. Where AWS gives one code to several meanings, the message decides, and only here.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
@@ -56,7 +57,8 @@ _BY_CODE: Final[dict[str, Nature]] = {
     "DependencyViolation": _N.BUSY,
     "InvalidGroup.InUse": _N.BUSY,
     "ExistingVpcEndpointConnections": _N.BUSY,
-    "Unavailable": _N.NOT_YET,  # CreateVpcEndpoint just after its service; nothing was made (aws-facts.md 0.4)
+    "Unavailable": _N.UNCLEAR,  # but see from_answer for CreateVpcEndpoint
+    "InvalidNetworkInterface.InUse": _N.BUSY,
     "InvalidNetworkLoadBalancerArn.NotFound": _N.NOT_YET,
     # --- ELBv2: wire codes drop the `Exception` of the model's names
     "LoadBalancerNotFound": _N.GONE,
@@ -66,6 +68,9 @@ _BY_CODE: Final[dict[str, Nature]] = {
     "DuplicateTargetGroupName": _N.EXISTS,
     "DuplicateListener": _N.EXISTS,
     "ResourceInUse": _N.BUSY,
+    # ELB asks EC2, and EC2 may not show a group or subnet of a moment ago everywhere yet
+    "SubnetNotFound": _N.NOT_YET,
+    "InvalidSecurityGroup": _N.NOT_YET,
     "InvalidTarget": _N.NOT_YET,  # the ALB is not usable as a target yet (Terraform retries it for 10 min)
     "TooManyLoadBalancers": _N.QUOTA,
     "TooManyTargetGroups": _N.QUOTA,
@@ -125,6 +130,8 @@ _BY_MESSAGE: Final[tuple[tuple[str, str, Nature], ...]] = (
     ("InvalidParameterValueException", "does not have permissions to call", _N.NOT_YET),
     ("InvalidParameterValueException", "ARN does not refer to a valid principal", _N.NOT_YET),
     ("InvalidParameterValueException", "throttled by EC2", _N.THROTTLED),
+    ("InvalidParameterValueException", ".NotFound", _N.NOT_YET),  # Lambda quotes EC2 about a fresh group or subnet
+    ("ValidationError", "The VPC ID", _N.NOT_YET),  # the same from ELB about a fresh VPC
     ("ResourceConflictException", "already exist", _N.EXISTS),
     ("ResourceConflictException", "", _N.BUSY),  # Pending, or an update in progress
     # RegisterTargets before the ALB's listener is visible (aws-facts.md 0.8)
@@ -204,6 +211,10 @@ def translate(error: Exception, *, service: str, operation: str) -> AwsError | N
 
 def from_answer(answer: AwsAnswer) -> AwsError:
     """The error for an answer with a code, be it an exception or one item of an `Unsuccessful` list."""
+    if answer.operation == "CreateVpcEndpoint" and answer.code == "Unavailable":
+        # Just after its service was made (aws-facts.md 0.4). This call has a token, so sending it again is safe even
+        # if the answer should be wrong; for any other call a 503 leaves open whether it took effect.
+        return _error(answer, _N.NOT_YET)
     return _error(answer, nature_of(answer.code, answer.message, answer.status))
 
 
@@ -214,6 +225,8 @@ def nature_of(code: str, message: str, status: int | None = None) -> Nature:
             return nature
     if found := _BY_CODE.get(code):
         return found
+    if code.endswith(".NotFound"):  # EC2 spells them in many ways, and not all are documented
+        return _N.GONE
     if code.removesuffix("Exception").endswith("LimitExceeded"):  # a code for each quota, few of them documented
         return _N.QUOTA
     # An unknown 5xx may have had its effect; calling it final would lose what it made.
@@ -269,6 +282,9 @@ def _error(answer: AwsAnswer, nature: Nature) -> AwsError:
 
 
 def iam_action(answer: AwsAnswer) -> str:
-    """The IAM action behind a call, e.g. `elasticloadbalancing:CreateListener`."""
+    """The IAM action that is missing: the one the message names, since a call may need others besides its own."""
+    if named := re.search(r"not authorized to perform: ([\w-]+:\w+)", answer.message):
+        return named[1]
     prefix = {"elbv2": "elasticloadbalancing"}.get(answer.service, answer.service)
-    return f"{prefix}:{ {'Invoke': 'InvokeFunction'}.get(answer.operation, answer.operation) }".replace(": ", ":")
+    operation = {"Invoke": "InvokeFunction"}.get(answer.operation, answer.operation)
+    return f"{prefix}:{operation}"

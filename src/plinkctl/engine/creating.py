@@ -13,7 +13,7 @@ from plinkctl.aws.patience import poll
 from plinkctl.engine.steps import Call, Commit, Job, Step, holds, late, pause, plain
 from plinkctl.errors import AwsError, PlinkError, RefusedError, Stopped, TimedOutError
 from plinkctl.events import Action, NodeActing
-from plinkctl.kinds.base import Attrs
+from plinkctl.kinds.base import Attrs, gone
 from plinkctl.state import Phase, Record
 
 _RESENDS: Final = 5  # of a create whose answer was lost, before the user is asked to look
@@ -70,7 +70,7 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
                 continue
             if _time_cures(job, error, begun):
                 look = False  # AWS said a clear no: nothing was made
-                yield pause(job, min(5.0, 1.0 + record.attempt), f"AWS says {error.answer.code}", begun)
+                yield pause(job, _patience(error, record.attempt), f"AWS says {error.answer.code}", begun)
                 continue
             try:
                 found = yield from _last_word(job, record, error)
@@ -82,6 +82,13 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
     record = replace(record, phase=Phase.CREATED, attrs=dict(found))
     yield Commit(record)
     return record
+
+
+def _patience(error: AwsError, attempt: int) -> float:
+    """Seconds until the next attempt: slower and slower under a throttle, since the whole organization shares it."""
+    if error.nature == Nature.THROTTLED:
+        return float(min(60, 2 ** min(attempt, 6)))
+    return min(5.0, 1.0 + attempt)
 
 
 def superseded(job: Job, record: Record) -> Generator[Call, Any, bool]:
@@ -127,8 +134,17 @@ def _last_word(job: Job, record: Record, error: AwsError) -> Generator[Call, Any
 def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs | None]:
     """Look for what this op made. With `wait`, believe that it is absent only after the grace period."""
     ctx = job.ctx(record)
+
+    def look() -> Attrs | None:
+        try:
+            return job.kind.find(ctx)
+        except AwsError as error:  # a find makes several reads; what goes between two of them is not there
+            if gone(error):
+                return None
+            raise
+
     if not wait:
-        found: Attrs | None = yield Call(lambda: job.kind.find(ctx))
+        found: Attrs | None = yield Call(look)
         return found
     # A clock that was set back makes `sent_at` lie in the future; then it counts as just sent.
     since = max(0.0, job.clock.wall() - (record.sent_at or job.clock.wall()))
@@ -136,7 +152,7 @@ def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs 
     def look_until() -> Attrs | None:
         try:
             return poll(
-                lambda: job.kind.find(ctx),
+                look,
                 until=lambda seen: seen is not None,
                 what=lambda _: "looking whether the create that was under way took effect",
                 within=max(0.0, job.grace - since),

@@ -20,6 +20,7 @@ from plinkctl.events import Action, NodeActing, NodeHeld
 from plinkctl.kinds.base import ABSENT, TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, foreign, gone
 from plinkctl.state import Phase, Record
 
+_SHOWS: Final = 20.0  # seconds reads may lag behind a change (Terraform waits 10 s and more for VPC attributes)
 _DOUBT: Final = 3.0  # seconds of looking again before a ready resource is believed to be gone
 _CHANGE: Final = 600.0  # seconds of trying one change again
 _ROUNDS: Final = 6  # of update-and-probe; a kind may need two calls, AWS may lag; more is a bug in the kind
@@ -151,6 +152,7 @@ def _settle(job: Job, record: Record) -> Generator[Step, Any, tuple[Seen, bool]]
         detail = ", ".join([*sorted(changes), *(["tags"] if put or drop else [])])
         yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.UPDATE, detail=detail)
         yield Call(partial(_converge, job, ctx, record.attrs, changes, put, drop))
+        yield Call(partial(_until_it_shows, job, ctx, record.attrs, seen))
     raise PlinkError(
         f"{job.node.key} does not keep its settings",
         why="they were set several times and read back different; somebody else may be changing them",
@@ -166,6 +168,19 @@ def _converge(
         patiently(lambda: job.kind.update(ctx, attrs, changes))
     if put or drop:
         patiently(lambda: job.kind.retag(ctx, attrs, put=put, drop=drop))
+
+
+def _until_it_shows(job: Job, ctx: Ctx, attrs: Attrs, before: Seen) -> None:
+    """Give AWS a while to show what was just set: reads lag behind writes, and asking again at once proves nothing."""
+    with suppress(TimedOutError):
+        poll(
+            lambda: _probe_in_a_wait(job, ctx, attrs),
+            until=lambda seen: (seen.settings, seen.tags) != (before.settings, before.tags),
+            what=lambda _: "AWS does not show the change yet",
+            within=job.within(_SHOWS),
+            clock=job.clock,
+            tell=job.tell,
+        )
 
 
 def _probe(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
@@ -190,10 +205,20 @@ def _probe_in_a_wait(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
 
 def _until_ready(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
     ended = {Presence.READY, Presence.FAILED} | ({Presence.HELD} if job.held_ends else set())
+    away: list[float] = []  # when it was first seen to be away, after it had been there
+
+    def went_away(seen: Seen) -> bool:
+        if seen.presence is not Presence.ABSENT:
+            away[:] = [float("inf")]
+            return False
+        if away == [float("inf")]:
+            away[:] = [job.clock.now()]
+        return bool(away) and job.clock.now() - away[0] >= _DOUBT
+
     try:
         seen = poll(
             lambda: _probe_in_a_wait(job, ctx, attrs),
-            until=lambda seen: seen.presence in ended,
+            until=lambda seen: went_away(seen) or seen.presence in ended,
             what=lambda seen: seen.why if seen.presence is not Presence.ABSENT else "not visible yet",
             within=job.within(job.kind.patience.ready_within),
             clock=job.clock,
@@ -201,8 +226,15 @@ def _until_ready(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
         )
     except TimedOutError as error:
         raise late(job, "ready", error.why) from error
-    if seen.presence is Presence.FAILED:
-        raise PlinkError(f"{job.node.key} failed", why=seen.why, hint="plinkctl status", code="resource_failed")
+    if seen.presence is Presence.ABSENT:
+        raise PlinkError(
+            f"{job.node.key} went away while it was waited for",
+            why="somebody deletes it",
+            hint="run the same command again; it is made anew",
+            code="went_away",
+        )
+    if seen.presence is Presence.FAILED:  # none of them recovers (aws-facts.md 2.6, 4)
+        raise PlinkError(f"{job.node.key} failed", why=seen.why, hint=job.kind.way_there, code="resource_failed")
     return seen
 
 

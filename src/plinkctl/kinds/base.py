@@ -24,6 +24,8 @@ Attrs = Mapping[str, Any]
 """What AWS said of a thing, as JSON values; `id` is always there."""
 
 TAG_PREFIX: Final = "plinkctl:"
+NAME_PREFIX: Final = "plk-"
+"""What every name of ours begins with where AWS wants unique names."""
 
 
 class Presence(StrEnum):
@@ -127,8 +129,8 @@ class Ctx:
         settings happen to be equal.
         """
         tail = f"{self.node}-{self.op[:10]}"
-        room = limit - len("plk--") - len(tail)
-        return f"plk-{self.link[: max(room, 1)].rstrip('-')}-{tail}"[-limit:].lstrip("-")
+        room = limit - len(f"{NAME_PREFIX}-") - len(tail)
+        return f"{NAME_PREFIX}{self.link[: max(room, 1)].rstrip('-')}-{tail}"[-limit:].lstrip("-")
 
 
 class Kind(ABC):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from plinkctl.errors import AwsError
-from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Kind, as_dict, as_list, gone
+from plinkctl.kinds.base import NAME_PREFIX, TAG_PREFIX, Attrs, Ctx, Kind, as_dict, as_list, gone
 
 _TAGS_A_CALL = 20  # DescribeTags takes at most 20 ARNs
 
@@ -26,15 +26,22 @@ def tags_of(ctx: Ctx, arn: str) -> dict[str, str]:
 
 
 def with_our_lineage(ctx: Ctx, arns: list[str]) -> list[str]:
-    """Those of the ARNs that carry our lineage; ELBv2 cannot filter by tag."""
+    """Those of the ARNs that carry our lineage.
+
+    ELBv2 cannot filter by tag, so only what has a name of ours is asked: an account may have thousands.
+    """
+    arns = [arn for arn in arns if f"/{NAME_PREFIX}" in arn]
     found: list[str] = []
     for start in range(0, len(arns), _TAGS_A_CALL):
+        batch = arns[start : start + _TAGS_A_CALL]
         try:
-            reply = ctx.aws.read("elbv2", "describe_tags", ResourceArns=arns[start : start + _TAGS_A_CALL])
+            reply = ctx.aws.read("elbv2", "describe_tags", ResourceArns=batch)
         except AwsError as error:
-            if gone(error):  # one of them was deleted between the two reads; it is nobody's leftover
-                continue
-            raise
+            if not gone(error):
+                raise
+            if len(batch) > 1:  # one of them was deleted between the two reads: the others must still be asked
+                found += [arn for one in batch for arn in with_our_lineage(ctx, [one])]
+            continue
         found.extend(
             described["ResourceArn"]
             for described in reply["TagDescriptions"]

@@ -67,6 +67,10 @@ class Endpoint(Ec2Kind):
         if item is None:
             return ABSENT
         presence = PRESENCE.get(str(item["State"]).lower(), Presence.PENDING)
+        if presence is Presence.HELD and not item.get("DnsEntries"):
+            presence = (
+                Presence.PENDING
+            )  # the names usually come at once (aws-facts.md 0.6), and the function needs them
         return Seen(
             presence=presence,
             why=_why(item, presence),

@@ -11,7 +11,20 @@ from typing import Any, Final
 
 from plinkctl.aws import faults
 from plinkctl.errors import AwsAnswer, AwsError
-from plinkctl.kinds.base import ABSENT, TAG_PREFIX, Attrs, Ctx, Kind, Patience, Presence, Seen, gone, ignore_gone, ours
+from plinkctl.kinds.base import (
+    ABSENT,
+    NAME_PREFIX,
+    TAG_PREFIX,
+    Attrs,
+    Ctx,
+    Kind,
+    Patience,
+    Presence,
+    Seen,
+    gone,
+    ignore_gone,
+    ours,
+)
 from plinkctl.kinds.base_ec2 import interfaces
 
 RUNTIME: Final = "python3.13"
@@ -28,6 +41,7 @@ class Function(Kind):
 
     name = "function"
     title = "probe function"
+    way_there = "plinkctl teardown consumer, then the same command again"
     # ENIs: 20 min documented, P99 35 min, over an hour seen (aws-facts.md 3.6)
     patience = Patience(ready_within=900, gone_within=4500, usual="about 1 min", usual_end="4 to 45 min")
     settings = frozenset({"role_arn", "log_group", "environment", "timeout", "code"})
@@ -69,8 +83,8 @@ class Function(Kind):
         item = found["Configuration"]
         state, update = item.get("State", "Active"), item.get("LastUpdateStatus", "Successful")
         presence, why = Presence.READY, f"function is {state}"
-        if state == "Failed" or update == "Failed":
-            reason = item.get("StateReason") or item.get("LastUpdateStatusReason") or "no reason given"
+        if state == "Failed":  # a failed update is another thing: the settings show that it must be sent again
+            reason = item.get("StateReason") or "no reason given"
             presence, why = Presence.FAILED, f"function is Failed: {reason}"
         elif state in {"Pending", "Deleting"} or update == "InProgress":
             presence = Presence.PENDING
@@ -116,13 +130,17 @@ class Function(Kind):
             ctx.aws.write("lambda", "delete_function", FunctionName=attrs["id"])
         except AwsError as error:
             ignore_gone(error)
-        for interface in self._interfaces(ctx, attrs):
+        found = self._interfaces(ctx, attrs)
+        for interface in found:
             if interface["Status"] != "available":
-                raise _held(interface)
+                continue
             try:
                 ctx.aws.write("ec2", "delete_network_interface", NetworkInterfaceId=interface["NetworkInterfaceId"])
             except AwsError as error:
                 ignore_gone(error)
+        for interface in found:
+            if interface["Status"] != "available":
+                raise _held(interface)
 
     def blockers(self, ctx: Ctx, attrs: Attrs) -> str:
         """The interfaces Lambda still holds."""
@@ -140,7 +158,7 @@ class Function(Kind):
         """By the prefix of our names, then by tag."""
         found: list[str] = []
         for item in ctx.aws.pages("lambda", "list_functions", "Functions"):
-            if not item["FunctionName"].startswith("plk-"):
+            if not item["FunctionName"].startswith(NAME_PREFIX):
                 continue
             try:
                 tags = ctx.aws.read("lambda", "list_tags", Resource=item["FunctionArn"]).get("Tags", {})

@@ -47,7 +47,11 @@ class RouteTable(Ec2Kind):
     def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
         """Associate with those of the wanted subnets that a fresh read does not show: AWS refuses a second time."""
         for subnet_id in sorted(set(changes["subnet_ids"]) - set(self.probe(ctx, attrs).settings["subnet_ids"])):
-            ctx.aws.write("ec2", "associate_route_table", RouteTableId=attrs["id"], SubnetId=subnet_id)
+            try:
+                ctx.aws.write("ec2", "associate_route_table", RouteTableId=attrs["id"], SubnetId=subnet_id)
+            except AwsError as error:
+                if error.answer.code != "Resource.AlreadyAssociated":  # the read above lagged; the next probe decides
+                    raise
 
     def delete(self, ctx: Ctx, attrs: Attrs) -> None:
         """Disassociate, then delete: EC2 refuses a table that serves a subnet."""

@@ -240,16 +240,23 @@ def _function(consumer: Half) -> Check:
         return Check(
             layer="function", name=name, side=_C, result="failed", detail="no function", fix="plinkctl consumer up"
         )
+
+    def look(aws: Clients) -> str:
+        state = str(aws.read("lambda", "get_function", FunctionName=record.id)["Configuration"].get("State", "Active"))
+        # Lambda puts a function that idles to sleep, and only an invocation wakes it: the request below does.
+        return "Active" if state == "Inactive" else state
+
     return _described(
         consumer,
         layer="function",
         name=name,
-        look=lambda aws: str(
-            aws.read("lambda", "get_function", FunctionName=record.id)["Configuration"].get("State", "Active")
-        ),
+        look=look,
         good="active",
         identifier=record.id,
-        fixes={"pending": "run plinkctl verify again in a minute"},
+        fixes={
+            "pending": "run plinkctl verify again in a minute",
+            "failed": "plinkctl teardown consumer, then plinkctl consumer up",
+        },
         missing="plinkctl consumer up",
     )
 
