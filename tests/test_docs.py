@@ -37,7 +37,15 @@ from plinkctl.state import Phase, Record, State
 
 CLI: Final = REFERENCE / "cli.md"
 SOURCES: Final = sorted((ROOT / "src" / "plinkctl").rglob("*.py"))
-SHARED: Final = ("Link options", "Side options", "Access options", "Options for two sides", "Output options")
+SHARED: Final = (
+    "Link options",
+    "Shared options",
+    "Provider options",
+    "Side options",
+    "Access options",
+    "Options for two sides",
+    "Output options",
+)
 HOSTS: Final = frozenset(
     {"aws.amazon.com", "docs.aws.amazon.com", "awsnegotiations.com", "jmespath.org", "keepachangelog.com"}
 )

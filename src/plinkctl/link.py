@@ -47,12 +47,14 @@ class Network:
     Args:
         cidr: IPv4 block of the VPC to make, /16 to /24 (it is cut into 16 or more subnets).
         subnets: How many subnets to make, each in a zone of its own, 1 to 6.
+        zone_ids: The zones to choose from (`use1-az1`), in this order; empty means all that can be used.
         vpc_id: An existing VPC to use in place of a new one; then subnet_ids is not empty.
         subnet_ids: Existing subnets of that VPC.
     """
 
     cidr: str = DEFAULT_CIDR
     subnets: int = 2
+    zone_ids: tuple[str, ...] = ()
     vpc_id: str | None = None
     subnet_ids: tuple[str, ...] = ()
 

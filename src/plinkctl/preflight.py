@@ -30,6 +30,7 @@ def zones(
     if network.vpc_id is not None:
         return ()
     recorded = _recorded_zones(network, state)
+    offered = None if offered is None else set(offered)
     # Local and Wavelength zones cannot host load balancers or endpoints like ours (aws-facts.md 1.1).
     found = aws.read(
         "ec2",
@@ -37,7 +38,11 @@ def zones(
         Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}, {"Name": "state", "Values": ["available"]}],
     )["AvailabilityZones"]
     mine = {str(zone["ZoneId"]): str(zone["ZoneName"]) for zone in found}
-    usable = sorted(mine) if offered is None else sorted(set(offered) & set(mine))
+    usable = [
+        zone_id
+        for zone_id in network.zone_ids or sorted(mine)
+        if zone_id in mine and (offered is None or zone_id in offered)
+    ]
     free = [zone_id for zone_id in usable if zone_id not in recorded.values()]
     chosen = [recorded.get(n) or (free.pop(0) if free else "") for n in range(1, network.subnets + 1)]
     if "" in chosen:
@@ -48,7 +53,7 @@ def zones(
         raise PlinkError(
             f"the {side} side needs {network.subnets} zone(s) and only {len(usable)} can be used",
             why=why,
-            hint=f"lower {side}.network.subnets, or ask the provider to offer more zones",
+            hint=f"lower {side}.network.subnets, or name other {side}.network.zone_ids",
             code="zones",
         )
     return tuple(chosen)

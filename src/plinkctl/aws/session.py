@@ -67,10 +67,12 @@ class Clients:
         self._stop = stop
         self._on_call = on_call
         try:
-            session = boto3.Session(profile_name=access.profile)
+            core = botocore.session.Session(profile=access.profile)
+            core.register_component("data_loader", _models())
+            session = boto3.Session(botocore_session=core)
             region = region_of(access, session)
             names = ("sts", *services)
-            self.endpoint_url = access.endpoint_url or _configured_endpoint(access.profile)
+            self.endpoint_url = access.endpoint_url or _configured_endpoint(core)
             self._reading = _clients(session, names, region, access.endpoint_url, attempts=5)
             self._writing = _clients(session, names, region, access.endpoint_url, attempts=1)
             credentials = session.get_credentials()
@@ -192,6 +194,12 @@ def region_of(access: Access, session: boto3.Session | None = None) -> str:
     return str(region)
 
 
+@cache
+def _models() -> Loader:
+    """One for all sides: reading the services' models again is most of what clients cost."""
+    return Loader(extra_search_paths=[os.path.expanduser(Loader.CUSTOMER_DATA_PATH)])
+
+
 def _clients(
     session: boto3.Session, names: Iterable[str], region: str, url: str | None, *, attempts: int
 ) -> dict[str, Any]:
@@ -206,12 +214,12 @@ def _clients(
     return {name: session.client(name, endpoint_url=url, config=config) for name in names}
 
 
-def _configured_endpoint(profile: str | None) -> str | None:
+def _configured_endpoint(core: botocore.session.Session) -> str | None:
     """The endpoint override from environment or profile, to be announced: a forgotten one is a trap."""
     if url := os.environ.get("AWS_ENDPOINT_URL"):
         return url
-    scoped: dict[str, Any] = botocore.session.Session(profile=profile).get_scoped_config()
-    return scoped.get("endpoint_url")
+    endpoint: str | None = core.get_scoped_config().get("endpoint_url")
+    return endpoint
 
 
 def _no_credentials(why: str, access: Access) -> NoReturn:

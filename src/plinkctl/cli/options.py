@@ -151,6 +151,7 @@ side_options: Final = together(
     shared_options,
     option("--cidr", metavar="CIDR", help="Block of the VPC to make.  [default: 10.0.0.0/16]"),
     option("--subnets", type=int, metavar="N", help="Subnets to make, each in a zone of its own."),
+    option("--zone-id", "zone_ids", multiple=True, metavar="ID", help="A zone to choose from: use1-az1; repeatable."),
     option("--vpc-id", metavar="ID", help="An existing VPC in place of a new one."),
     option("--subnet-id", "subnet_ids", multiple=True, metavar="ID", help="A subnet of that VPC; repeatable."),
 )
@@ -199,6 +200,7 @@ _KEYS: Final[dict[str, str]] = {
     "account": "{side}.account",
     "cidr": "{side}.network.cidr",
     "subnets": "{side}.network.subnets",
+    "zone_ids": "{side}.network.zone_ids",
     "vpc_id": "{side}.network.vpc_id",
     "subnet_ids": "{side}.network.subnet_ids",
     "port": "{side}.port",

@@ -73,10 +73,11 @@ def _access(values: Mapping[str, Any], region: str | None) -> Access:
 
 def _network(values: Mapping[str, Any], default: Network) -> Network:
     given = values.get("network") or {}
-    return replace(default, **_own(given, Network), subnet_ids=tuple(given.get("subnet_ids", ())))
+    subnet_ids, zone_ids = tuple(given.get("subnet_ids") or ()), tuple(given.get("zone_ids") or ())
+    return replace(default, **_own(given, Network), subnet_ids=subnet_ids, zone_ids=zone_ids)
 
 
-_SECTIONS = frozenset({"access", "network", "response", "allow", "consumer_cidrs", "subnet_ids"})
+_SECTIONS = frozenset({"access", "network", "response", "allow", "consumer_cidrs", "subnet_ids", "zone_ids"})
 
 
 def _own(values: Mapping[str, Any], kind: type) -> dict[str, Any]:
