@@ -9,12 +9,14 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, NoReturn
 
 import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ConfigNotFound, ConfigParseError, InvalidConfigError, ProfileNotFound
+from botocore.loaders import Loader, create_loader
 
 from plinkctl import __version__
 from plinkctl.aws import faults
@@ -197,7 +199,7 @@ def region_of(access: Access, session: boto3.Session | None = None) -> str:
 @cache
 def _models() -> Loader:
     """One for all sides: reading the services' models again is most of what clients cost."""
-    return Loader(extra_search_paths=[os.path.expanduser(Loader.CUSTOMER_DATA_PATH)])
+    return create_loader(os.environ.get("AWS_DATA_PATH"))
 
 
 def _clients(
