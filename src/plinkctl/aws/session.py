@@ -70,7 +70,7 @@ class Clients:
         self._on_call = on_call
         try:
             core = botocore.session.Session(profile=access.profile)
-            core.register_component("data_loader", _models())
+            core.register_component("data_loader", _models(core.get_config_variable("data_path")))
             session = boto3.Session(botocore_session=core)
             region = region_of(access, session)
             names = ("sts", *services)
@@ -197,9 +197,9 @@ def region_of(access: Access, session: boto3.Session | None = None) -> str:
 
 
 @cache
-def _models() -> Loader:
+def _models(path: str | None) -> Loader:
     """One for all sides: reading the services' models again is most of what clients cost."""
-    return create_loader(os.environ.get("AWS_DATA_PATH"))
+    return create_loader(path)
 
 
 def _clients(
