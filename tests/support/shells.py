@@ -85,8 +85,10 @@ def clean_environment(running: Running | None) -> dict[str, str]:
 
 
 def end(shell: Shell) -> None:
-    """End what the test left running."""
+    """End what the test left running, sandboxes of its own included."""
     for process in shell.started:
         if process.poll() is None:
             process.kill()
         process.communicate()
+    for info in Path(shell.env["XDG_STATE_HOME"]).glob("plinkctl/**/info.json"):
+        daemon.stop(info.parent)
