@@ -23,6 +23,10 @@ _UNQUOTED: Final = {"true or false": ("true", "false", "yes", "no", "on", "off")
 _KINDS: Final = {str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
 
 
+_DOWN: Final = frozenset({"properties", "additionalProperties", "items"})
+"""The words of a schema's path that go one key down in the values."""
+
+
 @cache
 def schema() -> Rule:
     """The published JSON Schema of a link file."""
@@ -46,8 +50,8 @@ def check(tree: Tree) -> tuple[Problem, ...]:
     refused = {problem.key for problem in tree.problems}
     for error in _validator().iter_errors(dict(tree.values)):
         key: Key = tuple(error.instance_path)
-        if "additionalProperties" in error.schema_path[:-1] and _below_an_empty_key(tree, key):
-            continue  # the rule for names tells what is wrong with it
+        if len(key) < sum(step in _DOWN for step in error.schema_path[:-1]):
+            continue  # the library leaves an empty key out of its paths; the rule for names tells what is wrong with it
         for problem in _problems(tree, key, [str(step) for step in error.schema_path]):
             if problem.key not in refused and (problem.key not in told or error.schema_path[-1] == "format"):
                 told[problem.key] = problem
@@ -182,14 +186,6 @@ def _unknown(key: Key, name: str, found: Rule) -> str:
         return f"unknown key here; did you mean {homes}?"
     where = printable(dotted(key)) or "a link file"
     return f"unknown key; {where} has {', '.join(names)}"
-
-
-def _below_an_empty_key(tree: Tree, key: Key) -> bool:
-    """Whether the library's path leads nowhere or to a section: it leaves an empty key out of its paths."""
-    try:
-        return isinstance(_value(tree, key), Mapping)
-    except (KeyError, IndexError, TypeError):
-        return True
 
 
 def _value(tree: Tree, key: Key) -> Any:
