@@ -162,6 +162,8 @@ class Clients:
         begun = time.monotonic()
         try:
             reply: dict[str, Any] = getattr(client, operation)(**params)
+            if "Payload" in reply:  # Invoke's answer is a stream, and may break like any other
+                reply["Payload"] = reply["Payload"].read()
         except Exception as error:  # noqa: BLE001  (_raise lets through what is not botocore's)
             self._raise(error, service, operation, begun)
         self._told(service, operation, "ok", reply, begun)

@@ -5,24 +5,20 @@ one whose wishes changed. `down` takes it away. Both are scripts (steps.py); cre
 happen twice.
 """
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import suppress
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from plinkctl.aws.faults import Nature
-from plinkctl.aws.patience import persist, poll
-from plinkctl.engine.creating import AGAIN, PROPAGATION, create, find, intent, superseded
-from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, done, holds, late, plain
-from plinkctl.errors import AwsError, PlinkError, RefusedError, TimedOutError
+from plinkctl.aws.patience import poll
+from plinkctl.engine.creating import PROPAGATION, create, find, intent, superseded
+from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, done, holds, plain
+from plinkctl.engine.waiting import DOUBT, converge, delete, probe, until_gone, until_it_shows, until_ready
+from plinkctl.errors import PlinkError, RefusedError, TimedOutError
 from plinkctl.events import Action, NodeActing, NodeHeld
-from plinkctl.kinds.base import ABSENT, TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, foreign, gone
+from plinkctl.kinds.base import TAG_PREFIX, Attrs, Kind, Presence, Seen, foreign
 from plinkctl.state import Phase, Record
 
-_SHOWS: Final = 20.0  # seconds reads may lag behind a change (Terraform waits 10 s and more for VPC attributes)
-_DOUBT: Final = 3.0  # seconds of looking again before a ready resource is believed to be gone
-_CHANGE: Final = 600.0  # seconds of trying one change again
 _ROUNDS: Final = 6  # of update-and-probe; a kind may need two calls, AWS may lag; more is a bug in the kind
 
 
@@ -77,14 +73,14 @@ def down(job: Job) -> Script:
         record = replace(record, phase=Phase.CREATED, attrs=dict(found))
         yield Commit(record)
     attrs = record.attrs
-    seen: Seen = yield Call(lambda: _probe(job, ctx, attrs))
+    seen: Seen = yield Call(lambda: probe(job, ctx, attrs))
     _check_owner(job, record, seen)
     if record.phase is not Phase.DELETING:
         record = replace(record, phase=Phase.DELETING)
         yield Commit(record)
     yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.DELETE, detail=record.id)
-    yield Call(lambda: _delete(job, ctx, attrs))
-    yield Call(lambda: _until_gone(job, ctx, attrs))
+    yield Call(lambda: delete(job, ctx, attrs))
+    yield Call(lambda: until_gone(job, ctx, attrs))
     yield Commit(replace(record, phase=Phase.ABSENT, attrs={}, sent_at=None, needs=()))
     yield done(job, Action.DELETE, record.id, begun, changed=True)
 
@@ -118,10 +114,10 @@ def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
     def look() -> Seen:
         try:
             return poll(
-                lambda: _probe(job, ctx, record.attrs),
+                lambda: probe(job, ctx, record.attrs),
                 until=lambda seen: seen.presence is not Presence.ABSENT,
                 what=lambda _: "not visible yet",
-                within=job.within(PROPAGATION if fresh else _DOUBT),
+                within=job.within(PROPAGATION if fresh else DOUBT),
                 clock=job.clock,
                 tell=job.tell,
             )
@@ -140,7 +136,7 @@ def _settle(job: Job, record: Record) -> Generator[Step, Any, tuple[Seen, bool]]
     ctx = job.ctx(record, job.params)
     updated = False
     for _ in range(_ROUNDS):
-        seen: Seen = yield Call(lambda: _until_ready(job, ctx, record.attrs))
+        seen: Seen = yield Call(lambda: until_ready(job, ctx, record.attrs))
         if seen.presence is Presence.HELD:
             return seen, updated
         wanted = plain(_settings(job))
@@ -151,143 +147,13 @@ def _settle(job: Job, record: Record) -> Generator[Step, Any, tuple[Seen, bool]]
         updated = True
         detail = ", ".join([*sorted(changes), *(["tags"] if put or drop else [])])
         yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.UPDATE, detail=detail)
-        yield Call(partial(_converge, job, ctx, record.attrs, changes, put, drop))
-        yield Call(partial(_until_it_shows, job, ctx, record.attrs, seen))
+        yield Call(partial(converge, job, ctx, record.attrs, changes, put, drop))
+        yield Call(partial(until_it_shows, job, ctx, record.attrs, seen))
     raise PlinkError(
         f"{job.node.key} does not keep its settings",
         why="they were set several times and read back different; somebody else may be changing them",
         hint="plinkctl status",
     )
-
-
-def _converge(
-    job: Job, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any], put: Mapping[str, str], drop: list[str]
-) -> None:
-    patiently = partial(_patiently, job, what="changed", again=_cures, within=_CHANGE)
-    if changes:
-        patiently(lambda: job.kind.update(ctx, attrs, changes))
-    if put or drop:
-        patiently(lambda: job.kind.retag(ctx, attrs, put=put, drop=drop))
-
-
-def _until_it_shows(job: Job, ctx: Ctx, attrs: Attrs, before: Seen) -> None:
-    """Give AWS a while to show what was just set: reads lag behind writes, and asking again at once proves nothing."""
-    with suppress(TimedOutError):
-        poll(
-            lambda: _probe_in_a_wait(job, ctx, attrs),
-            until=lambda seen: (seen.settings, seen.tags) != (before.settings, before.tags),
-            what=lambda _: "AWS does not show the change yet",
-            within=job.within(_SHOWS),
-            clock=job.clock,
-            tell=job.tell,
-        )
-
-
-def _probe(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
-    """A probe makes several reads; what goes away between two of them is as absent as what was not there."""
-    try:
-        return job.kind.probe(ctx, attrs)
-    except AwsError as error:
-        if gone(error):
-            return ABSENT
-        raise
-
-
-def _probe_in_a_wait(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
-    """In a wait of minutes one read may fail: a network that is away for a while must not end it."""
-    try:
-        return _probe(job, ctx, attrs)
-    except AwsError as error:
-        if error.nature in {Nature.UNCLEAR, Nature.THROTTLED} or error.code == "unreachable":
-            return Seen(presence=Presence.PENDING, why=f"AWS does not answer ({error.answer.code})")
-        raise
-
-
-def _until_ready(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
-    ended = {Presence.READY, Presence.FAILED} | ({Presence.HELD} if job.held_ends else set())
-    away: list[float] = []  # when it was first seen to be away, after it had been there
-
-    def went_away(seen: Seen) -> bool:
-        if seen.presence is not Presence.ABSENT:
-            away[:] = [float("inf")]
-            return False
-        if away == [float("inf")]:
-            away[:] = [job.clock.now()]
-        return bool(away) and job.clock.now() - away[0] >= _DOUBT
-
-    try:
-        seen = poll(
-            lambda: _probe_in_a_wait(job, ctx, attrs),
-            until=lambda seen: went_away(seen) or seen.presence in ended,
-            what=lambda seen: seen.why if seen.presence is not Presence.ABSENT else "not visible yet",
-            within=job.within(job.kind.patience.ready_within),
-            clock=job.clock,
-            tell=job.tell,
-        )
-    except TimedOutError as error:
-        raise late(job, "ready", error.why) from error
-    if seen.presence is Presence.ABSENT:
-        raise PlinkError(
-            f"{job.node.key} went away while it was waited for",
-            why="somebody deletes it",
-            hint="run the same command again; it is made anew",
-            code="went_away",
-        )
-    if seen.presence is Presence.FAILED:  # none of them recovers (aws-facts.md 2.6, 4)
-        raise PlinkError(f"{job.node.key} failed", why=seen.why, hint=job.kind.way_there, code="resource_failed")
-    return seen
-
-
-def _delete(job: Job, ctx: Ctx, attrs: Attrs) -> None:
-    def again(fault: Exception) -> str | None:
-        if not isinstance(fault, AwsError):
-            return None
-        if fault.nature == Nature.BUSY:
-            return _blockers(job, ctx, attrs) or fault.answer.message
-        return f"AWS says {fault.answer.code}" if fault.nature in {*AGAIN, Nature.UNCLEAR} else None
-
-    within = job.kind.patience.gone_within
-    _patiently(job, lambda: job.kind.delete(ctx, attrs), what="gone", again=again, within=within)
-
-
-def _blockers(job: Job, ctx: Ctx, attrs: Attrs) -> str:
-    """What is in the way, as far as it can be seen: who may delete need not be allowed to look around."""
-    with suppress(AwsError):
-        return job.kind.blockers(ctx, attrs)
-    return ""
-
-
-def _until_gone(job: Job, ctx: Ctx, attrs: Attrs) -> None:
-    try:
-        poll(
-            lambda: _probe_in_a_wait(job, ctx, attrs),
-            until=lambda seen: seen.presence is Presence.ABSENT,
-            what=lambda seen: seen.why,
-            within=job.within(job.kind.patience.gone_within),
-            clock=job.clock,
-            tell=job.tell,
-        )
-    except TimedOutError as error:
-        raise late(job, "gone", error.why) from error
-
-
-def _patiently(
-    job: Job, call: Callable[[], None], *, what: str, again: Callable[[Exception], str | None], within: float
-) -> None:
-    """A repeatable call, tried again while AWS's answer says that time cures it."""
-    try:
-        persist(call, again=again, within=job.within(within), clock=job.clock, tell=job.tell)
-    except AwsError as error:
-        if (why := again(error)) is None:
-            raise
-        raise late(job, what, why) from error
-
-
-def _cures(fault: Exception) -> str | None:
-    """Why a change of a thing that was just seen is worth another try."""
-    if isinstance(fault, AwsError) and fault.nature in {*AGAIN, Nature.UNCLEAR, Nature.BUSY, Nature.GONE}:
-        return f"AWS says {fault.answer.code}"
-    return None
 
 
 def _borrow(job: Job, attrs: Attrs, begun: float) -> Script:
@@ -301,7 +167,7 @@ def _borrow(job: Job, attrs: Attrs, begun: float) -> Script:
             f"the state has {record.id or 'one that is being made'}, the configuration {attrs['id']}",
         )
     ctx = job.desk.ctx(name, "", job.params)
-    seen: Seen = yield Call(lambda: _probe(job, ctx, attrs))
+    seen: Seen = yield Call(lambda: probe(job, ctx, attrs))
     if seen.presence is not Presence.READY:
         raise PlinkError(
             f"the {job.kind.title} {attrs['id']} cannot be used",

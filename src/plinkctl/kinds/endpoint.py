@@ -93,6 +93,11 @@ class Endpoint(Ec2Kind):
         except AwsError as error:
             ignore_gone(error)
 
+    def find(self, ctx: Ctx) -> Attrs | None:
+        """By the op tag; one that is going or gone is none, though EC2 still lists it for a while."""
+        found = self.look(ctx, "tag:plinkctl:op", ctx.op)
+        return next((self.attrs_of(i) for i in found if str(i["State"]).lower() not in {"deleting", "deleted"}), None)
+
     def sweep(self, ctx: Ctx) -> list[str]:
         """By tag, less those that EC2 still lists as deleted for a while."""
         found = self.look(ctx, "tag:plinkctl:lineage", ctx.lineage)

@@ -80,7 +80,7 @@ class SecurityGroup(Ec2Kind):
 
 
 class SecurityGroupRule(Ec2Kind):
-    """`group_id`, `direction` (ingress, egress), `port`, and one of `peer_group_id`, `peer_cidr`."""
+    """`group_id`, `direction` (ingress, egress); settings `port`, and one of `peer_group_id`, `peer_cidr`."""
 
     name = "security_group_rule"
     title = "security group rule"
@@ -90,7 +90,7 @@ class SecurityGroupRule(Ec2Kind):
         "SecurityGroupRuleId",
         "security-group-rule",
     )
-    settings = frozenset({"port"})
+    settings = frozenset({"port", "peer_group_id", "peer_cidr"})
     prunable = True
 
     def attrs_of(self, item: Mapping[str, Any]) -> Attrs:
@@ -109,7 +109,7 @@ class SecurityGroupRule(Ec2Kind):
         return self.attrs_of(reply["SecurityGroupRules"][0])
 
     def probe(self, ctx: Ctx, attrs: Attrs) -> Seen:
-        """Its port."""
+        """Its port and peer: a rule that somebody opened to the world is put back."""
         item = self.one(ctx, SecurityGroupRuleIds=[attrs["id"]])
         if item is None:
             return ABSENT
@@ -118,7 +118,11 @@ class SecurityGroupRule(Ec2Kind):
         return Seen(
             presence=Presence.READY,
             attrs=self.attrs_of(item),
-            settings={"port": port},
+            settings={
+                "port": port,
+                "peer_group_id": item.get("ReferencedGroupInfo", {}).get("GroupId"),
+                "peer_cidr": item.get("CidrIpv4"),
+            },
             tags=as_dict(item.get("Tags")),
         )
 
@@ -127,7 +131,7 @@ class SecurityGroupRule(Ec2Kind):
         peer = {"CidrIpv4": ctx.params["peer_cidr"]} if ctx.params.get("peer_cidr") else {}
         if group := ctx.params.get("peer_group_id"):
             peer = {"ReferencedGroupId": group}
-        rule = {"IpProtocol": "tcp", **_ports(ctx.params["port"]), **peer, "Description": ctx.node}
+        rule = {"IpProtocol": "tcp", **_ports(ctx.params["port"]), **peer}
         ctx.aws.write(
             "ec2",
             "modify_security_group_rules",

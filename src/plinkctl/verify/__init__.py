@@ -104,7 +104,7 @@ def request(provider: Half | None, consumer: Half) -> tuple[Check, Proof | None]
     except AwsError as error:
         fix = "run plinkctl verify again in a minute" if error.nature in {Nature.NOT_YET, Nature.BUSY} else ""
         return Check(layer="request", name=name, side=_C, result="failed", detail=str(error.why), fix=fix), None
-    payload = json.loads(reply["Payload"].read() or b"null")
+    payload = json.loads(reply["Payload"] or b"null")
     if reply.get("FunctionError") or not isinstance(payload, dict):
         detail, fix = symptom(payload if isinstance(payload, dict) else {})
         return Check(layer="request", name=name, side=_C, result="failed", detail=detail, fix=fix), None
