@@ -106,6 +106,20 @@ def test_what_somebody_deleted_is_made_anew_and_the_rest_is_brought_along(
     assert stories(proof.prove)["ok"] is True
 
 
+def test_a_rule_that_somebody_opened_to_the_world_is_put_back(stories: Stories, account: Account) -> None:
+    known = ids(stories(up.both_up))
+    ec2, rule = account("provider").client("ec2"), known["provider/alb-from-subnet-1"]
+    before = ec2.describe_security_group_rules(SecurityGroupRuleIds=[rule])["SecurityGroupRules"][0]
+    wide = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIpv4": "0.0.0.0/0"}
+    ec2.modify_security_group_rules(
+        GroupId=known["provider/alb-group"],
+        SecurityGroupRules=[{"SecurityGroupRuleId": rule, "SecurityGroupRule": wide}],
+    )
+    stories(up.both_up)
+    assert stories.last.changed == {"provider/alb-from-subnet-1": "update"}
+    assert ec2.describe_security_group_rules(SecurityGroupRuleIds=[rule])["SecurityGroupRules"][0] == before
+
+
 def test_what_was_deleted_altogether_is_made_anew(stories: Stories) -> None:
     """Somebody cleaned the accounts; only our states still believe in the link."""
     first = ids(stories(up.both_up))

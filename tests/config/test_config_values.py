@@ -137,6 +137,7 @@ def test_a_whole_number_with_a_point_is_a_whole_number(door: Door) -> None:
         (f"tags:\n  {'k' * 129}: y\n", f"2: tags.{'k' * 80}…: a tag's key has 1 to 128 characters, this one 129"),
         (f"tags:\n  a: {'v' * 257}\n", "2: tags.a: 257 characters; expected at most 256 letters"),
         ("tags:\n  a: {b: c}\n", "2: tags.a: expected "),
+        ("tags:\n  '0': [y]\n", "2: tags.0: expected "),
         ("tags:\n  '': [y]\n", "2: tags.: a tag's key has 1 to 128 characters, this one 0"),
         ("tags:\n  '': ;\n", "2: tags.: a tag's key has 1 to 128 characters, this one 0"),
         ("tags:\n  a: b;c\n", '2: tags.a: ";" cannot stand in a tag'),

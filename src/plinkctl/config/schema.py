@@ -49,7 +49,7 @@ def check(tree: Tree) -> tuple[Problem, ...]:
     told: dict[Key, Problem] = {}
     refused = {problem.key for problem in tree.problems}
     for error in _validator().iter_errors(dict(tree.values)):
-        key: Key = tuple(error.instance_path)
+        key = _key(tree, error.instance_path)
         if len(key) < sum(step in _DOWN for step in error.schema_path[:-1]):
             continue  # the library leaves an empty key out of its paths; the rule for names tells what is wrong with it
         for problem in _problems(tree, key, [str(step) for step in error.schema_path]):
@@ -186,6 +186,16 @@ def _unknown(key: Key, name: str, found: Rule) -> str:
         return f"unknown key here; did you mean {homes}?"
     where = printable(dotted(key)) or "a link file"
     return f"unknown key; {where} has {', '.join(names)}"
+
+
+def _key(tree: Tree, path: list[str | int]) -> Key:
+    """The library's path as a key: it takes a name that is a number, such as a tag `0`, for a place in a list."""
+    key: list[str | int] = []
+    value: Any = tree.values
+    for step in path:
+        key.append(str(step) if isinstance(value, Mapping) else step)
+        value = value.get(key[-1]) if isinstance(value, Mapping) else None if value is None else value[step]
+    return tuple(key)
 
 
 def _value(tree: Tree, key: Key) -> Any:
