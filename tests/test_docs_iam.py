@@ -35,12 +35,12 @@ COMPUTED: Final[dict[str, frozenset[str]]] = {
 
 
 def calls(path: Path) -> Iterator[tuple[ast.Call, ast.expr, ast.expr]]:
-    """Every call through the door to AWS: `read`, `write`, `pages`, with service and operation."""
+    """Every call through the door to AWS: `read`, `peek`, `pages`, `write`, with service and operation."""
     for node in ast.walk(ast.parse(text_of(path))):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="os"))):
                 pass
-            case ast.Call(func=ast.Attribute(attr="read" | "write" | "pages"), args=[service, operation, *_]):
+            case ast.Call(func=ast.Attribute(attr="read" | "peek" | "pages" | "write"), args=[service, operation, *_]):
                 yield node, service, operation
             case _:
                 pass

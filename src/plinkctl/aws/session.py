@@ -1,4 +1,4 @@
-"""The one door to AWS: `read` and `write`. The only module that knows boto3.
+"""The one door to AWS: `read` (with `peek` and `pages`) and `write`. The only module that knows boto3.
 
 Reads are retried by the SDK; writes never are, since an SDK retry after a lost answer makes a second VPC and
 reports success (reliability.md finding 1). What botocore raises leaves here as our AwsError. `write` also reads the
@@ -121,6 +121,19 @@ class Clients:
             AwsError: AWS refused it.
         """
         return self._call(self._reading[service], service, operation, params)
+
+    def peek(self, service: str, operation: str, **params: Any) -> dict[str, Any] | None:
+        """One read of what may not be there: None when AWS says that it is not.
+
+        Raises:
+            AwsError: AWS refused it for another reason.
+        """
+        try:
+            return self.read(service, operation, **params)
+        except AwsError as error:
+            if error.nature == faults.Nature.GONE:
+                return None
+            raise
 
     def pages(self, service: str, operation: str, key: str, **params: Any) -> list[dict[str, Any]]:
         """All items of a paginated read.

@@ -46,13 +46,8 @@ class Ec2Kind(Kind):
 
     def one(self, ctx: Ctx, **by_id: Any) -> dict[str, Any] | None:
         """The item with the given ID, or None when EC2 says it is not there."""
-        try:
-            found = ctx.aws.read("ec2", self.describe, **by_id)[self.items]
-        except AwsError as error:
-            if gone(error):
-                return None
-            raise
-        return dict(found[0]) if found else None
+        reply = ctx.aws.peek("ec2", self.describe, **by_id)
+        return dict(reply[self.items][0]) if reply and reply[self.items] else None
 
     def tagged(self, ctx: Ctx) -> list[dict[str, Any]]:
         """The TagSpecifications of a create call."""

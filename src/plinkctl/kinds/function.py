@@ -21,7 +21,6 @@ from plinkctl.kinds.base import (
     Patience,
     Presence,
     Seen,
-    gone,
     ignore_gone,
     ours,
 )
@@ -160,23 +159,13 @@ class Function(Kind):
         for item in ctx.aws.pages("lambda", "list_functions", "Functions"):
             if not item["FunctionName"].startswith(NAME_PREFIX):
                 continue
-            try:
-                tags = ctx.aws.read("lambda", "list_tags", Resource=item["FunctionArn"]).get("Tags", {})
-            except AwsError as error:
-                if gone(error):
-                    continue
-                raise
-            if tags.get(f"{TAG_PREFIX}lineage") == ctx.lineage:
+            reply = ctx.aws.peek("lambda", "list_tags", Resource=item["FunctionArn"])
+            if reply and reply.get("Tags", {}).get(f"{TAG_PREFIX}lineage") == ctx.lineage:
                 found.append(item["FunctionName"])
         return found
 
     def _function(self, ctx: Ctx, name: str) -> dict[str, Any] | None:
-        try:
-            return ctx.aws.read("lambda", "get_function", FunctionName=name)
-        except AwsError as error:
-            if gone(error):
-                return None
-            raise
+        return ctx.aws.peek("lambda", "get_function", FunctionName=name)
 
     def _interfaces(self, ctx: Ctx, attrs: Attrs) -> list[dict[str, Any]]:
         """By our group, which nobody else uses, and Lambda's description: after detaching, the type says nothing."""

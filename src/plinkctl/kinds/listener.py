@@ -46,12 +46,8 @@ class Listener(ElbKind):
 
     def probe(self, ctx: Ctx, attrs: Attrs) -> Seen:
         """Its fixed response, where it has one."""
-        try:
-            found = ctx.aws.read("elbv2", "describe_listeners", ListenerArns=[attrs["id"]])["Listeners"]
-        except AwsError as error:
-            if gone(error):
-                return ABSENT
-            raise
+        reply = ctx.aws.peek("elbv2", "describe_listeners", ListenerArns=[attrs["id"]])
+        found = reply["Listeners"] if reply else []
         if not found:
             return ABSENT
         settings: dict[str, Any] = {}

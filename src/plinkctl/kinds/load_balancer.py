@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plinkctl.errors import AwsError
-from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Patience, Presence, Seen, as_list, gone, ignore_gone, ours
+from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Patience, Presence, Seen, as_list, ignore_gone, ours
 from plinkctl.kinds.base_elb import ElbKind, tags_of, with_our_lineage
 
 
@@ -85,13 +85,8 @@ class LoadBalancer(ElbKind):
         return with_our_lineage(ctx, [item["LoadBalancerArn"] for item in found])
 
     def _one(self, ctx: Ctx, **by: Any) -> dict[str, Any] | None:
-        try:
-            found = ctx.aws.read("elbv2", "describe_load_balancers", **by)["LoadBalancers"]
-        except AwsError as error:
-            if gone(error):
-                return None
-            raise
-        return dict(found[0]) if found else None
+        reply = ctx.aws.peek("elbv2", "describe_load_balancers", **by)
+        return dict(reply["LoadBalancers"][0]) if reply and reply["LoadBalancers"] else None
 
     def _attrs(self, item: Mapping[str, Any]) -> Attrs:
         return {

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from plinkctl.errors import AwsError
-from plinkctl.kinds.base import ABSENT, TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, gone, ignore_gone, ours
+from plinkctl.kinds.base import ABSENT, TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, ignore_gone, ours
 
 PREFIX: Final = "/plinkctl/"
 
@@ -67,7 +67,8 @@ class LogGroup(Kind):
         return [
             group["logGroupName"]
             for group in groups
-            if self._tags(ctx, self._attrs(group)).get(f"{TAG_PREFIX}lineage") == ctx.lineage
+            if (reply := ctx.aws.peek("logs", "list_tags_for_resource", resourceArn=self._attrs(group)["arn"]))
+            and reply["tags"].get(f"{TAG_PREFIX}lineage") == ctx.lineage
         ]
 
     def _name(self, ctx: Ctx) -> str:
@@ -78,12 +79,7 @@ class LogGroup(Kind):
         return next((group for group in groups if group["logGroupName"] == name), None)
 
     def _tags(self, ctx: Ctx, attrs: Attrs) -> dict[str, str]:
-        try:
-            return dict(ctx.aws.read("logs", "list_tags_for_resource", resourceArn=attrs["arn"])["tags"])
-        except AwsError as error:
-            if gone(error):
-                return {}
-            raise
+        return dict(ctx.aws.read("logs", "list_tags_for_resource", resourceArn=attrs["arn"])["tags"])
 
     def _attrs(self, group: Mapping[str, Any]) -> Attrs:
         return {"id": group["logGroupName"], "arn": str(group["arn"]).removesuffix(":*")}

@@ -17,7 +17,6 @@ from plinkctl.kinds.base import (
     Seen,
     as_dict,
     as_list,
-    gone,
     ignore_gone,
     ours,
 )
@@ -107,32 +106,20 @@ class Role(Kind):
         """By path, then by tag: no AWS API finds roles by tag."""
         found: list[str] = []
         for role in ctx.aws.pages("iam", "list_roles", "Roles", PathPrefix=PATH):
-            try:
-                tags = as_dict(ctx.aws.read("iam", "list_role_tags", RoleName=role["RoleName"])["Tags"])
-            except AwsError as error:
-                if gone(error):
-                    continue
-                raise
-            if tags.get(f"{TAG_PREFIX}lineage") == ctx.lineage:
+            reply = ctx.aws.peek("iam", "list_role_tags", RoleName=role["RoleName"])
+            if reply and as_dict(reply["Tags"]).get(f"{TAG_PREFIX}lineage") == ctx.lineage:
                 found.append(role["RoleName"])
         return found
 
     def _role(self, ctx: Ctx, name: str) -> dict[str, Any] | None:
-        try:
-            return dict(ctx.aws.read("iam", "get_role", RoleName=name)["Role"])
-        except AwsError as error:
-            if gone(error):
-                return None
-            raise
+        reply = ctx.aws.peek("iam", "get_role", RoleName=name)
+        return dict(reply["Role"]) if reply else None
 
     def _log_group_arn(self, ctx: Ctx, attrs: Attrs) -> str | None:
         """The log group of the policy, if the policy is exactly ours; anything else counts as drift."""
-        try:
-            reply = ctx.aws.read("iam", "get_role_policy", RoleName=attrs["name"], PolicyName=POLICY)
-        except AwsError as error:
-            if gone(error):
-                return None
-            raise
+        reply = ctx.aws.peek("iam", "get_role_policy", RoleName=attrs["name"], PolicyName=POLICY)
+        if reply is None:
+            return None
         document = reply["PolicyDocument"]
         if isinstance(document, str):
             document = json.loads(unquote(document))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plinkctl.errors import AwsError
-from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Patience, Presence, Seen, as_list, gone, ignore_gone, ours
+from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Patience, Presence, Seen, as_list, ignore_gone, ours
 from plinkctl.kinds.base_elb import ElbKind, tags_of, with_our_lineage
 
 
@@ -67,13 +67,8 @@ class TargetGroup(ElbKind):
         return with_our_lineage(ctx, [item["TargetGroupArn"] for item in found])
 
     def _one(self, ctx: Ctx, **by: Any) -> dict[str, Any] | None:
-        try:
-            found = ctx.aws.read("elbv2", "describe_target_groups", **by)["TargetGroups"]
-        except AwsError as error:
-            if gone(error):
-                return None
-            raise
-        return dict(found[0]) if found else None
+        reply = ctx.aws.peek("elbv2", "describe_target_groups", **by)
+        return dict(reply["TargetGroups"][0]) if reply and reply["TargetGroups"] else None
 
 
 class Target(Kind):
@@ -131,12 +126,9 @@ class Target(Kind):
         }
 
     def _health(self, ctx: Ctx, of: Mapping[str, Any]) -> dict[str, Any] | None:
-        try:
-            reply = ctx.aws.read("elbv2", "describe_target_health", TargetGroupArn=of["target_group_arn"])
-        except AwsError as error:
-            if gone(error):
-                return None
-            raise
+        reply = ctx.aws.peek("elbv2", "describe_target_health", TargetGroupArn=of["target_group_arn"])
+        if reply is None:
+            return None
         for described in reply["TargetHealthDescriptions"]:
             if described["Target"]["Id"] == of["load_balancer_arn"]:
                 return dict(described["TargetHealth"])
