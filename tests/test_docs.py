@@ -108,7 +108,7 @@ def test_every_environment_variable_that_is_read_is_in_the_reference_and_no_othe
     of_sources = {
         name
         for source in SOURCES
-        if "sandbox" not in source.parent.parts[-1:]
+        if "sandbox" not in source.relative_to(ROOT).parts[2:3]
         for name in re.findall(rf'"{pattern}"', text_of(source))
     }
     written = set(re.findall(pattern, text_of(CLI)))

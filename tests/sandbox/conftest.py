@@ -11,7 +11,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from plinkctl.sandbox import gateway, world
+from plinkctl.sandbox import world
+from plinkctl.sandbox.door import gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

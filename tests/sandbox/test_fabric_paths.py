@@ -10,8 +10,8 @@ from whole import consume, group, provide, tcp
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
+    from plinkctl.sandbox.door.gateway import Server
     from plinkctl.sandbox.fabric.wire import Flow
-    from plinkctl.sandbox.gateway import Server
 
 QUICK = {"timeout": 0.3}
 

@@ -13,7 +13,7 @@ from whole import consume, provide
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
-    from plinkctl.sandbox.gateway import Server
+    from plinkctl.sandbox.door.gateway import Server
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from plinkctl.sandbox import gateway, world
+from plinkctl.sandbox import world
+from plinkctl.sandbox.door import gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable

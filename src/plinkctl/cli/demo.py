@@ -14,7 +14,7 @@ import click
 
 from plinkctl.cli.boundary import leave, signals
 from plinkctl.cli.options import output_options, together
-from plinkctl.cli.sandbox import home, needs_extra
+from plinkctl.cli.sandbox.common import home, needs_extra
 from plinkctl.events import Event
 from plinkctl.link import Access, Consumer, Link, Provider, Side
 from plinkctl.report import Report

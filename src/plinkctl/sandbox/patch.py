@@ -25,19 +25,19 @@ SUPPORTED: Final = "5.2"
 #: The modules that declare changes. `install` imports them, so that declaring is all they have to do.
 PARTS: Final = (
     "plinkctl.sandbox.world",
-    "plinkctl.sandbox.network",
-    "plinkctl.sandbox.groups",
-    "plinkctl.sandbox.listing",
-    "plinkctl.sandbox.services",
-    "plinkctl.sandbox.permissions",
-    "plinkctl.sandbox.endpoints",
-    "plinkctl.sandbox.connections",
-    "plinkctl.sandbox.balancers",
-    "plinkctl.sandbox.listeners",
-    "plinkctl.sandbox.targets",
-    "plinkctl.sandbox.roles",
-    "plinkctl.sandbox.functions",
-    "plinkctl.sandbox.invoke",
+    "plinkctl.sandbox.ec2.network",
+    "plinkctl.sandbox.ec2.groups",
+    "plinkctl.sandbox.ec2.listing",
+    "plinkctl.sandbox.ec2.services",
+    "plinkctl.sandbox.ec2.permissions",
+    "plinkctl.sandbox.ec2.endpoints",
+    "plinkctl.sandbox.ec2.connections",
+    "plinkctl.sandbox.elb.balancers",
+    "plinkctl.sandbox.elb.listeners",
+    "plinkctl.sandbox.elb.targets",
+    "plinkctl.sandbox.compute.roles",
+    "plinkctl.sandbox.compute.functions",
+    "plinkctl.sandbox.compute.invoke",
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

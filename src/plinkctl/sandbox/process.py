@@ -27,7 +27,7 @@ from plinkctl.sandbox.daemon import FUNCTIONS, Running, clear, take_lock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plinkctl.sandbox.gateway import Server
+    from plinkctl.sandbox.door.gateway import Server
 
 _log: Final = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ def _serve(
     (folder / FUNCTIONS).mkdir()
     tempfile.tempdir = str(folder / FUNCTIONS)
 
-    from plinkctl.sandbox import gateway, world  # noqa: PLC0415 - after the fork: two processes need not load moto
+    from plinkctl.sandbox import world  # noqa: PLC0415 - after the fork: two processes need not load moto
+    from plinkctl.sandbox.door import gateway  # noqa: PLC0415 - after the fork: two processes need not load moto
 
     with gateway.serve(world.World(profile=PROFILES[profile]), port) as server:
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.balancers import all_balancers
+from plinkctl.sandbox.elb.balancers import all_balancers
 
 #: An address of the range kept for documentation: AWS's own APIs resolve, but nothing in an isolated VPC gets there.
 _ELSEWHERE: Final = "192.0.2.1"

@@ -28,8 +28,8 @@ from moto.elbv2.responses import ELBV2Response
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.clock import Timeline
+from plinkctl.sandbox.ec2.services import all_services
 from plinkctl.sandbox.patch import override
-from plinkctl.sandbox.services import all_services
 from plinkctl.sandbox.world import Owner
 
 #: Untyped on purpose: the sandbox gives moto's objects an attribute of its own.

@@ -20,7 +20,7 @@ from moto.ec2.responses.tags import TagResponse
 from moto.ec2.responses.vpcs import VPCs
 from moto.ec2.utils import get_prefix
 
-from plinkctl.sandbox.answers import filtered, paged, refuse_dry_run
+from plinkctl.sandbox.ec2.answers import filtered, paged, refuse_dry_run
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:

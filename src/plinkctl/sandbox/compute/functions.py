@@ -22,8 +22,8 @@ from moto.iam.models import IAMBackend
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.clock import Timeline
+from plinkctl.sandbox.compute.roles import INTERFACE_RIGHTS, allows, assumable, find_role
 from plinkctl.sandbox.patch import override
-from plinkctl.sandbox.roles import INTERFACE_RIGHTS, allows, assumable, find_role
 from plinkctl.sandbox.world import Owner
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
-from plinkctl.sandbox import control, protocol, world
+from plinkctl.sandbox import world
+from plinkctl.sandbox.door import control, protocol
 from plinkctl.sandbox.fabric.wire import Fabric
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from moto.ec2.responses.vpcs import VPCs
 from moto.iam.models import iam_backends
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.answers import filtered, paged, refuse_dry_run
+from plinkctl.sandbox.ec2.answers import filtered, paged, refuse_dry_run
+from plinkctl.sandbox.ec2.services import Service, all_services, own_service
 from plinkctl.sandbox.patch import override
-from plinkctl.sandbox.services import Service, all_services, own_service
 
 #: Users and roles without a path, whole accounts, or everybody: what AWS takes as an allowed principal.
 PRINCIPAL: Final = re.compile(r"\*|arn:aws[a-z-]*:iam::(\d{12}):(root|user/[\w+=,.@-]+|role/[\w+=,.@-]+)")

@@ -12,12 +12,12 @@ from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.answers import filtered, paged, refuse_dry_run, unsuccessful
+from plinkctl.sandbox.ec2.answers import filtered, paged, refuse_dry_run, unsuccessful
+from plinkctl.sandbox.ec2.services import all_services, connections, own_service
 from plinkctl.sandbox.patch import action
-from plinkctl.sandbox.services import all_services, connections, own_service
 
 if TYPE_CHECKING:
-    from plinkctl.sandbox.endpoints import Endpoint
+    from plinkctl.sandbox.ec2.endpoints import Endpoint
 
 #: States from which a connection can be accepted, and rejected. What AWS does with the others is not established;
 #: refusing is what a caller has to be ready for.

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 from moto.awslambda import models
 from moto.awslambda.exceptions import LambdaClientError
 
-from plinkctl.sandbox import roles, world
-from plinkctl.sandbox.execution import Job, run
+from plinkctl.sandbox import world
+from plinkctl.sandbox.compute import roles
+from plinkctl.sandbox.compute.execution import Job, run
+from plinkctl.sandbox.compute.functions import ConflictError, interfaces_of, state_of
 from plinkctl.sandbox.fabric import wire
-from plinkctl.sandbox.functions import ConflictError, interfaces_of, state_of
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from moto.elbv2.exceptions import DuplicateListenerError, ELBClientError, LoadBa
 from moto.elbv2.models import ELBv2Backend
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.balancers import all_balancers
+from plinkctl.sandbox.elb.balancers import all_balancers
 from plinkctl.sandbox.patch import override
 
 FakeAction: Any = models.FakeAction

@@ -27,7 +27,7 @@ from moto.ec2.responses.route_tables import RouteTables
 from moto.ec2.responses.vpcs import VPCs
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.answers import given_tags, once, refuse_dry_run
+from plinkctl.sandbox.ec2.answers import given_tags, once, refuse_dry_run
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from moto.ec2.models import vpc_service_configuration
 from moto.ec2.responses.vpc_service_configuration import VPCEndpointServiceConfiguration as Services
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.answers import filtered, given_tags, once, paged, refuse_dry_run, tags_of, unsuccessful
 from plinkctl.sandbox.clock import Timeline
+from plinkctl.sandbox.ec2.answers import filtered, given_tags, once, paged, refuse_dry_run, tags_of, unsuccessful
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:

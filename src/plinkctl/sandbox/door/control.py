@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response
 from plinkctl.sandbox import world
 
 if TYPE_CHECKING:
-    from plinkctl.sandbox.gateway import Gateway
+    from plinkctl.sandbox.door.gateway import Gateway
 
 PREFIX: Final = "/_sandbox/"
 

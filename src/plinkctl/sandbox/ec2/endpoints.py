@@ -21,8 +21,9 @@ from moto.ec2.models import vpcs
 from moto.ec2.responses.vpcs import VPCs
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.admission import check_groups, check_private_dns, check_ready, check_subnets
-from plinkctl.sandbox.answers import (
+from plinkctl.sandbox.clock import Timeline
+from plinkctl.sandbox.ec2.admission import check_groups, check_private_dns, check_ready, check_subnets
+from plinkctl.sandbox.ec2.answers import (
     filtered,
     given_tags,
     once,
@@ -31,13 +32,12 @@ from plinkctl.sandbox.answers import (
     tags_of,
     unsuccessful,
 )
-from plinkctl.sandbox.clock import Timeline
+from plinkctl.sandbox.ec2.permissions import caller_arn, find_service
 from plinkctl.sandbox.patch import override
-from plinkctl.sandbox.permissions import caller_arn, find_service
 from plinkctl.sandbox.world import Owner
 
 if TYPE_CHECKING:
-    from plinkctl.sandbox.services import Service
+    from plinkctl.sandbox.ec2.services import Service
 
 #: Untyped on purpose: the sandbox gives moto's objects an attribute of its own.
 VPCEndPoint: Any = vpcs.VPCEndPoint

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from plinkctl.sandbox import world
 
 if TYPE_CHECKING:
-    from plinkctl.sandbox.services import Service
+    from plinkctl.sandbox.ec2.services import Service
 
 
 class UnavailableError(HTTPException):

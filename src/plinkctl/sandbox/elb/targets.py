@@ -21,8 +21,8 @@ from moto.elbv2.exceptions import (
 from moto.elbv2.models import ELBv2Backend
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.elb.listeners import bound_groups
 from plinkctl.sandbox.fabric import decide
-from plinkctl.sandbox.listeners import bound_groups
 from plinkctl.sandbox.patch import override
 
 NO_LISTENER: Final = (

@@ -1,0 +1,1 @@
+"""Functions: their life, their roles and logs, and their running."""
