@@ -20,11 +20,11 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.iam.models import IAMBackend
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.compute.roles import INTERFACE_RIGHTS, allows, assumable, find_role
+from plinkctl.sandbox.interfaces import Owner
 from plinkctl.sandbox.patch import override
-from plinkctl.sandbox.world import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ def _settle(moment: float) -> None:
 
 def interfaces_of(function: Any) -> list[Any]:
     """The interfaces a function (moto's) can send from, one for each of its subnets; empty when it is in no VPC."""
-    return [eni for place in function.sandbox.places for eni in world.owned_by(place) if eni.attachment_id]
+    return [eni for place in function.sandbox.places for eni in interfaces.owned_by(place) if eni.attachment_id]
 
 
 def state_of(function: Any) -> str:
@@ -148,12 +148,12 @@ def _plug(function: Any, subnets: list[Any]) -> None:
     function.sandbox.places = []
     for subnet in subnets:
         place = _place(subnet.id, groups)
-        held = [eni for eni in world.owned_by(place) if eni.attachment_id]
+        held = [eni for eni in interfaces.owned_by(place) if eni.attachment_id]
         for eni in held:
-            eni.sandbox = Owner("lambda", place)
+            interfaces.keep(eni)
         if not held:
             description = f"AWS Lambda VPC ENI-{function.function_name}-{uuid.uuid4()}"
-            world.make_interface(subnet, groups, Owner("lambda", place), description=description)
+            interfaces.make(subnet, groups, Owner("lambda", place), description=description)
         function.sandbox.places.append(place)
     _release(function, [place for place in before if place not in function.sandbox.places])
 
@@ -168,10 +168,10 @@ def _release(function: Any, places: list[str]) -> None:
     used = {place for other in others for place in other.sandbox.places}
     linger = world.current().profile.function_interface
     for place in places:
-        for eni in world.owned_by(place) if place not in used else ():
+        for eni in interfaces.owned_by(place) if place not in used else ():
             eni.sandbox_role = function.role
             after = linger if find_role(function.account_id, function.role) else math.inf
-            world.release(eni, after=after, detach=linger / 2)
+            interfaces.release(eni, after=after, detach=linger / 2)
 
 
 @override(LambdaBackend, "create_function")
@@ -277,9 +277,9 @@ def _delete_role(original: Any, self: Any, role_name: str) -> None:
     """DeleteRole: the interfaces that role was still to take away are left behind."""
     arn = self.get_role(role_name).arn
     original(self, role_name)
-    for eni in world.interfaces(self.account_id):
+    for eni in interfaces.living(self.account_id):
         if getattr(eni, "sandbox_role", None) == arn and eni.sandbox.until is not None:
-            world.strand(eni)
+            interfaces.strand(eni)
 
 
 @override(LambdaStorage, "all")

@@ -20,7 +20,7 @@ from moto.ec2.exceptions import (
 from moto.ec2.models import vpcs
 from moto.ec2.responses.vpcs import VPCs
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2.admission import check_groups, check_private_dns, check_ready, check_subnets
 from plinkctl.sandbox.ec2.answers import (
@@ -33,8 +33,8 @@ from plinkctl.sandbox.ec2.answers import (
     unsuccessful,
 )
 from plinkctl.sandbox.ec2.permissions import caller_arn, find_service
+from plinkctl.sandbox.interfaces import Owner
 from plinkctl.sandbox.patch import override
-from plinkctl.sandbox.world import Owner
 
 if TYPE_CHECKING:
     from plinkctl.sandbox.ec2.services import Service
@@ -82,7 +82,7 @@ class Endpoint:
     @property
     def interfaces(self) -> list[Any]:
         """Its network interfaces, one for each subnet."""
-        return world.owned_by(self.id)
+        return interfaces.owned_by(self.id)
 
     @property
     def zonal_names(self) -> dict[str, str]:
@@ -141,7 +141,7 @@ class Endpoint:
         after = world.current().profile.endpoint_deleting
         self.life.turn(world.now(), ("deleting", 0), ("deleted", after))
         for eni in self.interfaces:
-            world.release(eni, after=after)
+            interfaces.release(eni, after=after)
 
     def _pending(self) -> None:
         delay = world.current().profile.endpoint_pending
@@ -157,11 +157,11 @@ class Endpoint:
         had = {eni.subnet.id for eni in self.interfaces}
         for subnet in subnets:
             if subnet.id not in had:
-                world.free_address(subnet)  # a full subnet is refused before anything is changed
+                interfaces.free_address(subnet)  # a full subnet is refused before anything is changed
         self.groups, self.private_dns = groups, private_dns
         for eni in self.interfaces:
             if eni.subnet.id not in wanted:
-                world.release(eni, after=0)
+                interfaces.release(eni, after=0)
             else:
                 eni._group_set = [eni.ec2_backend.get_security_group_from_id(group) for group in groups]
         for subnet in subnets:
@@ -172,7 +172,7 @@ class Endpoint:
 
     def _plug(self, subnet: Any) -> None:
         owner = Owner("endpoint", self.id)
-        world.make_interface(subnet, self.groups, owner, description=f"VPC Endpoint Interface {self.id}")
+        interfaces.make(subnet, self.groups, owner, description=f"VPC Endpoint Interface {self.id}")
 
 
 @world.settler

@@ -50,6 +50,12 @@ def _create(
     return group
 
 
+@override(SecurityGroupBackend, "get_security_group_from_id")
+def _from_id(_original: Any, self: Any, group_id: str) -> Any:
+    """The group of that ID, or None; moto walks through all groups of all VPCs."""
+    return next((groups[group_id] for groups in self.groups.values() if group_id in groups), None)
+
+
 @override(SecurityGroupBackend, "describe_security_groups")
 def _describe(
     original: Any, self: Any, group_ids: list[str] | None = None, groupnames: Any = None, filters: Any = None

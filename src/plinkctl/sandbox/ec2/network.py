@@ -26,7 +26,7 @@ from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.route_tables import RouteTables
 from moto.ec2.responses.vpcs import VPCs
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import interfaces, zones
 from plinkctl.sandbox.ec2.answers import given_tags, once, refuse_dry_run
 from plinkctl.sandbox.patch import override
 
@@ -45,7 +45,7 @@ def _zones(_original: Any, self: Any, filters: Any = None, zone_names: Any = Non
             wanted[name] = [one for one in chosen if one in wanted.get(name, chosen)]
     found = []
     zone: Any
-    for zone in world.zones(self.account_id, self.region_name):
+    for zone in zones.named(self.account_id, self.region_name):
         zone.opt_in_status, zone.group_name = "opt-in-not-required", self.region_name
         known = {
             "zone-id": zone.zone_id,
@@ -74,7 +74,7 @@ def _create_subnet(
     tags: Any = None,
 ) -> Any:
     """CreateSubnet in the zone the calling account means, by its name or by ID."""
-    known = world.zones(self.account_id, self.region_name)
+    known = zones.named(self.account_id, self.region_name)
     zone = next((z for z in known if availability_zone_id == z.zone_id or availability_zone == z.name), None)
     if zone is None:
         wrong = availability_zone or availability_zone_id
@@ -109,8 +109,7 @@ def _get_vpc(_original: Any, self: Any, vpc_id: str) -> Any:
 @override(SubnetBackend, "delete_subnet")
 def _delete_subnet(original: Any, self: Any, subnet_id: str) -> Any:
     """DeleteSubnet: not while an interface is in it; its association with a route table goes with it."""
-    self.get_subnet(subnet_id)
-    if any(eni.subnet.id == subnet_id for eni in self.enis.values()):
+    if interfaces.occupied(self.get_subnet(subnet_id)):
         raise DependencyViolationError(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
     for table in self.route_tables.values():
         table._associations = {key: one for key, one in table._associations.items() if one != subnet_id}

@@ -15,7 +15,7 @@ from moto.ec2.exceptions import EC2ClientError, UnknownVpcEndpointService
 from moto.ec2.models import vpc_service_configuration
 from moto.ec2.responses.vpc_service_configuration import VPCEndpointServiceConfiguration as Services
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import world, zones
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2.answers import filtered, given_tags, once, paged, refuse_dry_run, tags_of, unsuccessful
 from plinkctl.sandbox.patch import override
@@ -75,7 +75,7 @@ class Service:
     @property
     def zone_ids(self) -> list[str]:
         """The physical zones it is offered in."""
-        return [world.zone_id(self.account, name) for name in self.zone_names]
+        return [zones.id_of(self.account, name) for name in self.zone_names]
 
     def admits(self, account: str, caller: str) -> bool:
         """Whether a caller (ARN) of `account` may find and use it. The owner's own account always may."""
@@ -104,7 +104,7 @@ class Service:
 
     def detail(self, account: str) -> dict[str, Any]:
         """The consumer's view: ServiceDetail, with the zones common to both, as that account names them."""
-        common = [zone for zone in world.zones(account, self.region) if zone.zone_id in self.zone_ids]
+        common = [zone for zone in zones.named(account, self.region) if zone.zone_id in self.zone_ids]
         return {
             **self._common(),
             "ServiceRegion": self.region,

@@ -26,11 +26,11 @@ from moto.elbv2.exceptions import (
 from moto.elbv2.models import ELBv2Backend
 from moto.elbv2.responses import ELBV2Response
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2.services import all_services
+from plinkctl.sandbox.interfaces import Owner
 from plinkctl.sandbox.patch import override
-from plinkctl.sandbox.world import Owner
 
 #: Untyped on purpose: the sandbox gives moto's objects an attribute of its own.
 FakeLoadBalancer: Any = models.FakeLoadBalancer
@@ -185,7 +185,7 @@ def _create(
     balancer.state = life.at(moment)
     for subnet in subnets:
         owner = Owner("alb" if kind == "application" else "nlb", balancer.arn)
-        world.make_interface(subnet, groups, owner, description=f"ELB {short}/{name}/{label}")
+        interfaces.make(subnet, groups, owner, description=f"ELB {short}/{name}/{label}")
     self.load_balancers[balancer.arn] = balancer
     self.tagging_service.tag_resource(balancer.arn, tags)
     return balancer
@@ -239,8 +239,8 @@ def _delete(original: Any, self: Any, arn: str) -> None:
         self.delete_listener(listener_arn)
     original(self, arn)
     self.tagging_service.delete_all_tags_for_resource(arn)
-    for eni in world.owned_by(arn):
-        world.release(eni, after=world.current().profile.load_balancer_interface)
+    for eni in interfaces.owned_by(arn):
+        interfaces.release(eni, after=world.current().profile.load_balancer_interface)
 
 
 @override(ELBV2Response, "set_security_groups")
@@ -262,7 +262,7 @@ def _set_groups(_original: Any, self: Any) -> ActionResult:
             raise ValidationError(f"{name} is supported for Network Load Balancers only")
         _enforce(balancer, asked)
     balancer.security_groups = groups
-    for eni in world.nodes(balancer):
+    for eni in interfaces.nodes(balancer):
         eni._group_set = [eni.ec2_backend.get_security_group_from_id(group) for group in groups]
     return ActionResult({"SecurityGroupIds": groups, name: balancer.enforce_private_link})
 

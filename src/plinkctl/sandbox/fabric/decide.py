@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from moto.elbv2.models import elbv2_backends
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.fabric import alb
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _check(balancer: Any, group: Any, target: dict[str, Any], path: tuple[str, .
     port = int(target["Port"] if str(group.health_check_port) == "traffic-port" else group.health_check_port)
     found = [
         _between(node, address, port, path)
-        for node in world.nodes(balancer)
+        for node in interfaces.nodes(balancer)
         for address in _addresses(balancer, group, node, target["Id"])
     ]
     if not found:
@@ -134,7 +134,7 @@ def _between(source: Any, address: str, port: int, path: tuple[str, ...]) -> Ver
     here = describe(source)
     if len(path) > _FARTHEST:
         return Verdict(kind=Kind.DROP, hop=here, path=path, reason="the load balancers send it round in circles")
-    target = world.interface_at(source.vpc_id, address)
+    target = interfaces.at(source, address)
     groups = _groups(target) if target else []
     if not _allowed(_groups(source), "egress", port, address, groups):
         reason = f"no egress rule of {_ids(_groups(source))} allows tcp/{port} to {address}"
@@ -167,14 +167,14 @@ def _arrive(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verd
 def _through_link(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verdict:
     """From an endpoint's interface to the service's load balancer in the same zone, in the provider's VPC."""
     here = describe(target)
-    endpoint = world.endpoint_of(target)
+    endpoint = interfaces.endpoint_of(target)
     state = endpoint.state(world.now()) if endpoint else "deleted"
     if endpoint is None or state != "available":
         return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the endpoint is {state}, not available")
     balancers = [found for arn in endpoint.service.load_balancers if (found := world.load_balancer(arn))]
     zone = target.subnet.availability_zone_id
     for balancer in balancers:
-        for node in world.nodes(balancer):
+        for node in interfaces.nodes(balancer):
             if node.subnet.availability_zone_id != zone:
                 continue
             # The client's own address is what the group sees; no group of the consumer can be named in it.
@@ -253,7 +253,7 @@ def _addresses(balancer: Any, group: Any, node: Any, target_id: str) -> list[str
     if not target_id.startswith("arn:"):
         return [target_id]
     target = world.load_balancer(target_id)
-    nodes = world.nodes(target) if target else []
+    nodes = interfaces.nodes(target) if target else []
     if not _crosses_zones(balancer, group):
         nodes = [one for one in nodes if one.subnet.availability_zone_id == node.subnet.availability_zone_id]
     return [str(one.private_ip_address) for one in nodes]

@@ -11,7 +11,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.elb.balancers import all_balancers
 
 #: An address of the range kept for documentation: AWS's own APIs resolve, but nothing in an isolated VPC gets there.
@@ -32,7 +32,6 @@ def resolve(source: Any, name: str) -> Resolved:
         return Resolved((str(ipaddress.IPv4Address(name)),), "it is an address")
     except ValueError:
         name = name.rstrip(".").lower()
-    world.settle()
     if source is not None and not source.ec2_backend.get_vpc(source.vpc_id).enable_dns_support:
         return Resolved((), f"enableDnsSupport is off in {source.vpc_id}")
     for look in (_private, _endpoint, _load_balancer):
@@ -73,7 +72,7 @@ def _endpoint(_source: Any, name: str) -> Resolved | None:
 def _load_balancer(_source: Any, name: str) -> Resolved | None:
     for balancer in all_balancers():
         if balancer.dns_name.lower() == name:
-            return Resolved(_addresses(world.nodes(balancer)), f"name of load balancer {balancer.name}")
+            return Resolved(_addresses(interfaces.nodes(balancer)), f"name of load balancer {balancer.name}")
     return None
 
 

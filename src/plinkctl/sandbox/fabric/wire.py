@@ -29,7 +29,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.fabric import alb, decide, names
 from plinkctl.sandbox.fabric.decide import Kind
 
@@ -112,6 +112,7 @@ class Fabric:
     def connect(self, source_id: str, address: str, port: int) -> decide.Verdict:
         """Decide on a connection and note it."""
         with self.world.lock:
+            world.settle()
             verdict = decide.connect(_source(source_id), address, port)
         self._note("connect", source_id, f"{address}:{port}", verdict.kind, verdict.reason, verdict)
         return verdict
@@ -119,6 +120,7 @@ class Fabric:
     def resolve(self, source_id: str, name: str) -> tuple[str, ...]:
         """Look up a name and note it; no addresses when there is no such name."""
         with self.world.lock:
+            world.settle()
             found = names.resolve(_source(source_id), name)
         self._note("resolve", source_id, name, "ok" if found.addresses else "nxdomain", found.reason)
         return found.addresses
@@ -162,7 +164,7 @@ def _source(source_id: str) -> Any:
     """The interface of that ID. Raises _Ended when it is gone, as those of a deleted function are."""
     if source_id == INTERNET:
         return None
-    found = world.interface(source_id)
+    found = interfaces.find(source_id)
     if found is None:
         raise _Ended
     return found
