@@ -1,6 +1,6 @@
 """The local AWS: moto, taught how PrivateLink behaves, behind one HTTP door on loopback.
 
-Nothing in the core imports this package; only `cli/sandbox.py`, `cli/demo.py` and the tests do, inside functions.
+Nothing in the core imports this package; only `cli/sandbox/`, `cli/demo.py` and the tests do, inside functions.
 Two switches of moto are read once, when moto is first imported, so they are set here, before any module of
 the package can import it:
 
