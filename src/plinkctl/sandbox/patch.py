@@ -39,6 +39,7 @@ PARTS: Final = (
     "plinkctl.sandbox.compute.roles",
     "plinkctl.sandbox.compute.functions",
     "plinkctl.sandbox.compute.invoke",
+    "plinkctl.sandbox.monitoring",
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -14,7 +14,7 @@ Not here: routes (all subnets of a VPC reach each other, nothing else), network 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -39,6 +39,23 @@ class Kind(StrEnum):
     DROP = "drop"
 
 
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Where a connection goes over to the provider's VPC.
+
+    Attributes:
+        endpoint: the `endpoints.Endpoint`.
+        interface: the endpoint's interface it came in by.
+        node: the interface of the load balancer it comes out at; None when it does not get there.
+        blocked: whether the load balancer's groups stopped it there.
+    """
+
+    endpoint: Any
+    interface: Any
+    node: Any = None
+    blocked: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """A decision on one connection.
@@ -50,6 +67,7 @@ class Verdict:
         reason: why, in words.
         listener: moto's listener that answers, when the kind is ok.
         seen_as: the source address the answering load balancer sees.
+        crossing: the private link it went over, if it got that far.
     """
 
     kind: Kind
@@ -58,6 +76,7 @@ class Verdict:
     reason: str
     listener: Any = None
     seen_as: str = ""
+    crossing: Crossing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +188,10 @@ def _through_link(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -
     here = describe(target)
     endpoint = interfaces.endpoint_of(target)
     state = endpoint.state(world.now()) if endpoint else "deleted"
+    crossing = Crossing(endpoint, target) if endpoint else None
     if endpoint is None or state != "available":
-        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the endpoint is {state}, not available")
+        reason = f"the endpoint is {state}, not available"
+        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason, crossing=crossing)
     balancers = [found for arn in endpoint.service.load_balancers if (found := world.load_balancer(arn))]
     zone = target.subnet.availability_zone_id
     for balancer in balancers:
@@ -180,10 +201,11 @@ def _through_link(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -
             # The client's own address is what the group sees; no group of the consumer can be named in it.
             if _enforces(balancer) and not _allowed(_groups(node), "ingress", port, seen_as, []):
                 reason = f"no ingress rule of {_ids(_groups(node))} allows tcp/{port} from the client {seen_as}"
-                return Verdict(kind=Kind.DROP, hop=describe(node), path=(*path, here), reason=reason)
-            return _balance(node, port, (*path, here))
+                crossing = Crossing(endpoint, target, node, blocked=True)
+                return Verdict(kind=Kind.DROP, hop=describe(node), path=(*path, here), reason=reason, crossing=crossing)
+            return replace(_balance(node, port, (*path, here)), crossing=Crossing(endpoint, target, node))
     reason = f"no load balancer of {endpoint.service.id} has a node in zone {zone}"
-    return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason)
+    return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason, crossing=crossing)
 
 
 def _balance(node: Any, port: int, path: tuple[str, ...]) -> Verdict:

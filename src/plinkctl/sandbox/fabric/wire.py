@@ -32,6 +32,7 @@ from urllib.parse import urlsplit
 from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.fabric import alb, decide, names
 from plinkctl.sandbox.fabric.decide import Kind
+from plinkctl.sandbox.monitoring import Passage
 
 _log: Final = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ _HOST: Final = "127.0.0.1"
 _REMEMBERED: Final = 10_000
 _CONNECT: Final = 0x01
 _RESOLVE: Final = 0xF0
+#: Linux's struct tcp_info, and where tcpi_bytes_received and tcpi_bytes_sent are in it.
+_TCP_INFO_SIZE, _TCP_INFO_BYTES = 256, (128, 200)
 _IPV4: Final = 0x01
 _DOMAIN: Final = 0x03
 _IPV6: Final = 0x04
@@ -109,13 +112,14 @@ class Fabric:
         """What proves that a caller may speak for that interface, or for INTERNET."""
         return hmac.new(self._secret, eni_id.encode(), hashlib.sha256).hexdigest()
 
-    def connect(self, source_id: str, address: str, port: int) -> decide.Verdict:
-        """Decide on a connection and note it."""
+    def connect(self, source_id: str, address: str, port: int) -> tuple[decide.Verdict, Passage]:
+        """Decide on a connection, note it, and begin to count it."""
         with self.world.lock:
             world.settle()
             verdict = decide.connect(_source(source_id), address, port)
+            passage = Passage(verdict)
         self._note("connect", source_id, f"{address}:{port}", verdict.kind, verdict.reason, verdict)
-        return verdict
+        return verdict, passage
 
     def resolve(self, source_id: str, name: str) -> tuple[str, ...]:
         """Look up a name and note it; no addresses when there is no such name."""
@@ -158,6 +162,16 @@ class Fabric:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _carried(stream: socket.socket) -> int:
+    """Bytes that have gone through a TCP stream, both ways; 0 where the system does not count them."""
+    try:
+        counted = stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+        received, sent = (struct.unpack_from("=Q", counted, offset)[0] for offset in _TCP_INFO_BYTES)
+    except (AttributeError, OSError, struct.error):
+        return 0
+    return int(received + sent)
 
 
 def _source(source_id: str) -> Any:
@@ -238,7 +252,7 @@ class _Caller(socketserver.BaseRequestHandler):
             self._connect(source, addresses[0], port)
 
     def _connect(self, source: str, address: str, port: int) -> None:
-        verdict = self.server.fabric.connect(source, address, port)
+        verdict, passage = self.server.fabric.connect(source, address, port)
         if verdict.kind is Kind.DROP:
             # Silence, as from a firewall, until the caller has had enough.
             while self.request.recv(4096):
@@ -247,7 +261,12 @@ class _Caller(socketserver.BaseRequestHandler):
             self._reply(_REFUSED)
         else:
             self._reply(_OK)
-            _Balancer(self.request, self.client_address, _Answering(self.server.fabric.world, verdict))  # type: ignore[arg-type]  # its server is only handed on
+            before = _carried(self.request)
+            try:
+                _Balancer(self.request, self.client_address, _Answering(self.server.fabric.world, verdict))  # type: ignore[arg-type]  # its server is only handed on
+            finally:
+                with self.server.fabric.world.lock:
+                    passage.end(_carried(self.request) - before)
 
     def _reply(self, code: bytes, text: str = "") -> None:
         bound = bytes([_DOMAIN, len(text)]) + text.encode() if text else bytes([_IPV4]) + b"\x00\x00\x00\x00"
