@@ -27,6 +27,7 @@ PARTS: Final = (
     "plinkctl.sandbox.world",
     "plinkctl.sandbox.interfaces",
     "plinkctl.sandbox.ec2.network",
+    "plinkctl.sandbox.ec2.defaults",
     "plinkctl.sandbox.ec2.groups",
     "plinkctl.sandbox.ec2.listing",
     "plinkctl.sandbox.ec2.services",

@@ -17,6 +17,7 @@ from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupBackend,
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.utils import is_tag_filter
 
+from plinkctl.sandbox.ec2.defaults import default_vpc
 from plinkctl.sandbox.patch import override
 
 # The characters EC2's API reference allows in a group's description; an apostrophe is not among them.
@@ -39,7 +40,9 @@ def _create(
         raise EC2ClientError(
             "InvalidParameterValue", f"Value ({description}) for parameter GroupDescription is invalid."
         )
-    vpc = self.get_vpc(vpc_id) if vpc_id else self.default_vpc
+    vpc = self.get_vpc(vpc_id) if vpc_id else default_vpc(self)
+    if vpc is None:
+        raise EC2ClientError("VPCIdNotSpecified", "No default VPC for this user")
     if any(group.name == name for group in self.groups[vpc.id].values()):
         raise EC2ClientError("InvalidGroup.Duplicate", f"The security group '{name}' already exists for VPC '{vpc.id}'")
     group = original(self, name, description, vpc.id, tags, True, is_default)

@@ -131,6 +131,7 @@ def _delete_vpc(original: Any, self: Any, vpc_id: str) -> Any:
     ]
     if blockers:
         raise DependencyViolationError(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
+    vpc.dhcp_options = None  # moto would delete them with the VPC
     for group in groups:
         group.is_default = False  # moto deletes these two by the calls that refuse them to callers
     for table in tables:

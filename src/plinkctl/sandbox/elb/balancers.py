@@ -106,7 +106,7 @@ def _subnets(ec2: Any, kind: str, scheme: str, subnet_ids: list[str]) -> list[An
             )
     vpc_id = subnets[0].vpc_id
     gateways = [gateway for gateway in ec2.internet_gateways.values() if gateway.vpc and gateway.vpc.id == vpc_id]
-    if scheme == "internet-facing" and not gateways and not ec2.get_vpc(vpc_id).is_default:
+    if scheme == "internet-facing" and not gateways:
         raise ELBClientError("InvalidSubnet", f"VPC {vpc_id} has no internet gateway")
     return subnets
 
