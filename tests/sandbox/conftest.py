@@ -49,6 +49,8 @@ def sandbox(served: gateway.Server) -> world.World:
     """The world of the test: no resources, no delays, a clock that only `advance` moves."""
     served.world.profile = world.INSTANT
     served.world.clock.freeze()
+    served.world.visibility = served.world.page_size = None
+    served.world.quotas = {}
     world.reset()
     return served.world
 

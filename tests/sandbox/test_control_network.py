@@ -202,7 +202,14 @@ def test_tags_are_listed_while_their_resource_lives_and_no_longer(
     assert tag == {"ResourceId": resource, "ResourceType": kind, "Key": "link", "Value": "demo"}
     delete()
     assert ec2.describe_tags(Filters=mine)["Tags"] == []
-    refused("InvalidID", ec2.create_tags, Resources=[resource], Tags=[{"Key": "a", "Value": "b"}])
+    codes = {
+        "vpc": "InvalidVpcID.NotFound",
+        "subnet": "InvalidSubnetID.NotFound",
+        "security-group": "InvalidGroup.NotFound",
+        "vpc-endpoint": "InvalidVpcEndpointId.NotFound",
+        "route-table": "InvalidRouteTableID.NotFound",
+    }
+    refused(codes[kind], ec2.create_tags, Resources=[resource], Tags=[{"Key": "a", "Value": "b"}])
 
 
 def test_lists_come_in_pages_and_by_tag(consumer: Any) -> None:

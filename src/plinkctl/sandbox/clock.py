@@ -90,6 +90,7 @@ class Profile:
     function_interface: float = 0.0  # a function's interfaces after its deletion; detached at half that time
     load_balancer_interface: float = 0.0  # a load balancer's interfaces after its deletion
     role: float = 0.0  # the age at which Lambda can assume a new role
+    visibility: float = 0.0  # until a new thing is seen by every read, at the longest
     latency: float = 0.0  # of every API call
 
 
@@ -108,6 +109,7 @@ BRISK: Final = Profile(
     function_interface=0.8,
     load_balancer_interface=0.5,
     role=0.4,
+    visibility=0.05,
     latency=0.010,
 )
 
@@ -124,6 +126,7 @@ REAL: Final = Profile(
     function_interface=600,  # seen detached after 4 minutes; documented up to 20
     load_balancer_interface=60,  # Terraform waits 5 minutes for an NLB's, 35 for an ALB's
     role=8,  # Terraform retries for minutes; seconds are usual
+    visibility=5,  # the AWS load balancer controller waits up to 20 s for a listener, Terraform 5 minutes for EC2's
     latency=0.120,
 )
 

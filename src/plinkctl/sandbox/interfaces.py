@@ -20,6 +20,7 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.subnets import Subnet
 
 from plinkctl.sandbox import patch, world
+from plinkctl.sandbox.manners.visibility import born
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,6 +134,7 @@ def _created(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
     eni = original(self, *args, **kwargs)
     _addresses(eni.subnet).taken.add(_number(eni.subnet, eni.private_ip_address))
     _shelf(self).placed[eni.vpc_id, str(eni.private_ip_address)] = eni
+    born(self, "interface", self.enis, eni.id, eni.id)
     return eni
 
 

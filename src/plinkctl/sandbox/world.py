@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.core.base_backend import BackendDict
-from moto.core.responses import BaseResponse
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
@@ -58,13 +57,31 @@ def two_accounts() -> tuple[Account, ...]:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class World:
-    """What one sandbox is made of. `lock` guards moto's state; never wait on the network while holding it."""
+    """What one sandbox is made of.
+
+    Attributes:
+        profile, clock: how long things take, and the time they take it of.
+        seed: what chance is drawn from, so that it is the same the next time.
+        visibility: the longest time a new thing is not seen yet (seconds); the profile's, if None.
+        page_size: no page of any list has more items than this, if given.
+        quotas: those that differ from AWS's; see `manners.quotas`.
+        lock: guards moto's state; never wait on the network while holding it.
+    """
 
     profile: Profile = INSTANT
     clock: Clock = field(default_factory=Clock)
     accounts: tuple[Account, ...] = field(default_factory=two_accounts)
     region: str = REGION
+    seed: int = 0
+    visibility: float | None = None
+    page_size: int | None = None
+    quotas: dict[str, int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def lag(self) -> float:
+        """The longest time a new thing, or a change of tags, is not seen yet (seconds)."""
+        return self.profile.visibility if self.visibility is None else self.visibility
 
     def account(self, alias: str) -> Account:
         """The account of that alias. Raises KeyError."""
@@ -136,13 +153,6 @@ def settle() -> None:
     moment_now = now()
     for function in _settlers:
         function(moment_now)
-
-
-@patch.override(BaseResponse, "call_action")
-def call_action(original: Any, self: Any) -> Any:
-    """Every API action of every service sees the world as it is at this moment."""
-    settle()
-    return original(self)
 
 
 def ec2(account_id: str | None = None, region: str | None = None) -> Iterator[Any]:

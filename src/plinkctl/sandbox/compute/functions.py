@@ -24,6 +24,7 @@ from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.compute.roles import INTERFACE_RIGHTS, allows, assumable, find_role
 from plinkctl.sandbox.interfaces import Owner
+from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
@@ -187,6 +188,9 @@ def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
         raise InvalidParameterValueException(
             "Could not unzip uploaded file. Please check your file, then try to upload again."
         )
+    name, stored = function.function_name, self._lambdas._functions
+    born(self, "function", stored, name, name, function.function_arn)
+    changing(self, "tags", name, function, "tags", new=True)
     _log_to(function, spec)
     moment, delay = world.now(), world.current().profile.function
     function.sandbox = Function(

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
+from moto.iam.exceptions import NotFoundException
 from moto.iam.models import AWSManagedPolicy, IAMBackend, Role, iam_backends
 from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
 from moto.iam.responses import IamResponse
@@ -19,6 +20,7 @@ from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import LogsBackend
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
 #: What Lambda needs of a function's role to put the function into a VPC, in the order it complains.
@@ -74,7 +76,32 @@ def _create_role(
     role = original(self, role_name, assume_role_policy_document, *args, **kwargs)
     role.create_date = world.moment(world.now())
     role.sandbox_since, role.sandbox_rights_since = world.now(), {}
+    born(self, "role", self.roles, role.id, role.name, role.arn)
+    changing(self, "tags", role.name, role, "tags", new=True)
     return role
+
+
+@override(IAMBackend, "tag_role")
+def _tag_role(original: Any, self: Any, role_name: str, tags: list[dict[str, str]]) -> None:
+    """TagRole, seen a little later."""
+    changing(self, "tags", role_name, self.get_role(role_name), "tags")
+    original(self, role_name, tags)
+
+
+@override(IAMBackend, "untag_role")
+def _untag_role(original: Any, self: Any, role_name: str, tag_keys: list[str]) -> None:
+    """UntagRole, seen a little later."""
+    changing(self, "tags", role_name, self.get_role(role_name), "tags")
+    original(self, role_name, tag_keys)
+
+
+@override(IAMBackend, "get_role")
+def _get_role(_original: Any, self: Any, role_name: str) -> Any:
+    """The role of that name, or IAM's words for there being none."""
+    found = next((role for role in self.roles.values() if role.name == role_name), None)
+    if found is None:
+        raise NotFoundException(f"The role with name {role_name} cannot be found.")
+    return found
 
 
 @override(Role, "put_policy")
@@ -168,6 +195,16 @@ def _log_group(backend: Any, arn: str) -> Any:
         if group.arn.removesuffix(":*") == wanted:
             return group
     raise ResourceNotFoundException("The specified resource does not exist.")
+
+
+@override(LogsBackend, "create_log_group")
+def _create_log_group(original: Any, self: Any, log_group_name: str, tags: dict[str, str], **kwargs: Any) -> Any:
+    """CreateLogGroup, seen a little later."""
+    group = original(self, log_group_name, tags, **kwargs)
+    arn = group.arn.removesuffix(":*")
+    born(self, "log group", self.groups, log_group_name, log_group_name, arn, f"{arn}:*")
+    changing(self, "tags", log_group_name, self.tagger.tags, group.arn, new=True)
+    return group
 
 
 @override(LogsBackend, "delete_log_group")

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import DryRunClientError, EC2ClientError
+from moto.ec2.exceptions import EC2ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,21 +56,9 @@ def _matches(values: list[str], patterns: list[str]) -> bool:
     return any(fnmatchcase(value, pattern) for value in values for pattern in patterns)
 
 
-def paged(response: Any, key: str, answers: list[Any], **more: Any) -> ActionResult:
-    """One page of `answers` under `key`, with `more` beside it, as MaxResults and NextToken of the request ask."""
-    size = int(response._get_param("MaxResults") or 1000)
-    token = response._get_param("NextToken") or "0"
-    if not token.isdecimal():
-        raise EC2ClientError("InvalidNextToken", f"The token '{token}' is invalid")
-    start = int(token)
-    following = str(start + size) if start + size < len(answers) else None
-    return ActionResult({**more, key: answers[start : start + size], "NextToken": following})
-
-
-def refuse_dry_run(response: Any) -> None:
-    """End a call that asked for DryRun here, when it would have succeeded. Raises EC2ClientError: DryRunOperation."""
-    if str(response._get_param("DryRun")).lower() == "true":
-        raise DryRunClientError
+def paged(_response: Any, key: str, answers: list[Any], **more: Any) -> ActionResult:
+    """All the `answers` under `key`, with `more` beside it; `manners.pages` cuts the page."""
+    return ActionResult({**more, key: answers})
 
 
 def given_tags(response: Any, resource_type: str) -> dict[str, str]:

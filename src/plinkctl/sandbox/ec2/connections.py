@@ -12,7 +12,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.ec2.answers import filtered, paged, refuse_dry_run, unsuccessful
+from plinkctl.sandbox.ec2.answers import filtered, paged, unsuccessful
 from plinkctl.sandbox.ec2.services import all_services, connections, own_service
 from plinkctl.sandbox.patch import action
 
@@ -73,7 +73,6 @@ def _reject(self: Any) -> ActionResult:
 def _decide(response: Any, decision: str, allowed: frozenset[str]) -> ActionResult:
     """Accept or reject each named connection; an unknown service is an error, all else is in the list."""
     service = own_service(response.ec2_backend, response._get_param("ServiceId"))
-    refuse_dry_run(response)
     attached = {endpoint.id: endpoint for endpoint in connections(service)}
     failed = []
     for endpoint_id in response._get_param("VpcEndpointIds", []):

@@ -28,12 +28,12 @@ from plinkctl.sandbox.ec2.answers import (
     given_tags,
     once,
     paged,
-    refuse_dry_run,
     tags_of,
     unsuccessful,
 )
 from plinkctl.sandbox.ec2.permissions import caller_arn, find_service
 from plinkctl.sandbox.interfaces import Owner
+from plinkctl.sandbox.manners.visibility import born
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
@@ -206,7 +206,6 @@ def _create(_original: Any, self: Any) -> ActionResult:
         if private_dns:
             check_private_dns(vpc, service, waiting=service.acceptance)
         tags = given_tags(self, "vpc-endpoint")
-        refuse_dry_run(self)
 
         endpoint_id = world.new_id("vpce")
         moto = VPCEndPoint(backend, endpoint_id, vpc.id, name, "Interface", None, [], tags=tags)
@@ -223,6 +222,7 @@ def _create(_original: Any, self: Any) -> ActionResult:
         )
         endpoint.change(subnets=subnets, groups=groups, private_dns=private_dns)
         backend.vpc_end_points[endpoint_id] = moto
+        born(backend, "endpoint", backend.vpc_end_points, endpoint_id, endpoint_id)
         if not service.acceptance:
             endpoint.accept()
         return endpoint
@@ -254,7 +254,6 @@ def _modify(_original: Any, self: Any) -> ActionResult:
         check_private_dns(vpc, endpoint.service, waiting=state == "pendingAcceptance")
     subnets = check_subnets(backend, endpoint.vpc_id, subnet_ids, endpoint.service)
     groups = check_groups(backend, endpoint.vpc_id, groups)
-    refuse_dry_run(self)
     endpoint.change(subnets=subnets, groups=groups, private_dns=private_dns)
     return ActionResult({"Return": True})
 
@@ -291,7 +290,6 @@ def _describe(_original: Any, self: Any) -> ActionResult:
 @override(VPCs, "delete_vpc_endpoints")
 def _delete(_original: Any, self: Any) -> ActionResult:
     """DeleteVpcEndpoints: works in every state; refusals come in the list, not as an error."""
-    refuse_dry_run(self)
     failed = []
     for endpoint_id in self._get_param("VpcEndpointIds", []):
         found = self.ec2_backend.vpc_end_points.get(endpoint_id)

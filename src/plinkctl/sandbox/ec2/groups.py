@@ -18,6 +18,7 @@ from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.utils import is_tag_filter
 
 from plinkctl.sandbox.ec2.defaults import default_vpc
+from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
 # The characters EC2's API reference allows in a group's description; an apostrophe is not among them.
@@ -46,6 +47,7 @@ def _create(
     if any(group.name == name for group in self.groups[vpc.id].values()):
         raise EC2ClientError("InvalidGroup.Duplicate", f"The security group '{name}' already exists for VPC '{vpc.id}'")
     group = original(self, name, description, vpc.id, tags, True, is_default)
+    born(self, "group", self.groups[vpc.id], group.id, group.id)
     if is_default:
         itself = {"GroupId": group.id, "UserId": self.account_id, "OwnerId": self.account_id}
         rule = SecurityGroupRule(self, "-1", group.id, None, None, None, itself, is_egress=False)
@@ -116,7 +118,9 @@ def _all_or_nothing(response: Any, method: str) -> list[Any]:
         group = backend.get_security_group_by_name_or_id(arguments["group_name_or_id"])
         if group is None:
             raise InvalidSecurityGroupNotFoundError(arguments["group_name_or_id"])
-        before = before or (list(group.ingress_rules), list(group.egress_rules))
+        if before is None:
+            before = (list(group.ingress_rules), list(group.egress_rules))
+            changing(backend, "rule", f"{group.id} {len(before[0]) + len(before[1])}", group, _direction(method))
         if method.startswith("revoke"):
             del arguments["sgrule_tags"]
         try:
@@ -131,10 +135,14 @@ def _all_or_nothing(response: Any, method: str) -> list[Any]:
     return added
 
 
+def _direction(method: str) -> str:
+    """The attribute of moto's group that a call changes."""
+    return "egress_rules" if method.endswith("egress") else "ingress_rules"
+
+
 def _check_rule_ids(group: Any, method: str, rule_ids: list[str]) -> None:
-    rules = group.egress_rules if method.endswith("egress") else group.ingress_rules
     for rule_id in rule_ids:
-        if rule_id not in {rule.id for rule in rules}:
+        if rule_id not in {rule.id for rule in getattr(group, _direction(method))}:
             raise InvalidSecurityGroupRuleIdNotFoundError(rule_id)
 
 
@@ -149,7 +157,6 @@ def _already(arguments: dict[str, Any]) -> str:
 @override(SecurityGroups, "authorize_security_group_ingress")
 def _authorize_ingress(_original: Any, self: Any) -> ActionResult:
     """AuthorizeSecurityGroupIngress."""
-    self.error_on_dryrun()
     rules = _all_or_nothing(self, "authorize_security_group_ingress")
     return ActionResult({"Return": True, "SecurityGroupRules": rules})
 
@@ -157,7 +164,6 @@ def _authorize_ingress(_original: Any, self: Any) -> ActionResult:
 @override(SecurityGroups, "authorize_security_group_egress")
 def _authorize_egress(_original: Any, self: Any) -> ActionResult:
     """AuthorizeSecurityGroupEgress."""
-    self.error_on_dryrun()
     rules = _all_or_nothing(self, "authorize_security_group_egress")
     return ActionResult({"Return": True, "SecurityGroupRules": rules})
 
@@ -165,7 +171,6 @@ def _authorize_egress(_original: Any, self: Any) -> ActionResult:
 @override(SecurityGroups, "revoke_security_group_ingress")
 def _revoke_ingress(_original: Any, self: Any) -> ActionResult:
     """RevokeSecurityGroupIngress, by permission or by rule ID."""
-    self.error_on_dryrun()
     _all_or_nothing(self, "revoke_security_group_ingress")
     return ActionResult({"Return": True})
 
@@ -173,6 +178,5 @@ def _revoke_ingress(_original: Any, self: Any) -> ActionResult:
 @override(SecurityGroups, "revoke_security_group_egress")
 def _revoke_egress(_original: Any, self: Any) -> ActionResult:
     """RevokeSecurityGroupEgress, by permission or by rule ID."""
-    self.error_on_dryrun()
     _all_or_nothing(self, "revoke_security_group_egress")
     return ActionResult({"Return": True})

@@ -1,26 +1,23 @@
-"""What all of EC2's calls have in common, for those that are moto's: filters, pages, dry runs, tags.
+"""What all of EC2's calls have in common, for those that are moto's: filters and tags.
 
-A filter means "any of these"; a list comes in pages; a dry run changes nothing; a tag goes when its resource goes. The
-calls the sandbox answers itself use `answers`.
+A filter means "any of these"; a tag goes when its resource goes. The calls the sandbox answers itself use `answers`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
-from moto.ec2.responses.route_tables import RouteTables
-from moto.ec2.responses.security_groups import SecurityGroups
-from moto.ec2.responses.subnets import Subnets
+from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.models.tags import TagBackend
 from moto.ec2.responses.tags import TagResponse
-from moto.ec2.responses.vpcs import VPCs
-from moto.ec2.utils import get_prefix
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
-from plinkctl.sandbox.ec2.answers import filtered, paged, refuse_dry_run
+from plinkctl.sandbox.ec2.answers import filtered, paged
+from plinkctl.sandbox.manners.visibility import changing
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
@@ -36,33 +33,18 @@ def _matching(original: Any, obj: Any, _filter: str, filter_value: Any) -> Any:
     return original(obj, _filter, filter_value)
 
 
-def _paginate(owner: Any, method: str, key: str) -> None:
-    @override(owner, method)
-    def _page(original: Any, self: Any) -> ActionResult:
-        return paged(self, key, list(original(self).result[key]))
-
-
-_paginate(VPCs, "describe_vpcs", "Vpcs")
-_paginate(Subnets, "describe_subnets", "Subnets")
-_paginate(RouteTables, "describe_route_tables", "RouteTables")
-_paginate(SecurityGroups, "describe_security_groups", "SecurityGroups")
-_paginate(SecurityGroups, "describe_security_group_rules", "SecurityGroupRules")
-_paginate(ElasticNetworkInterfaces, "describe_network_interfaces", "NetworkInterfaces")
-
-
-def _refuse_dry_runs(owner: Any, *methods: str) -> None:
-    """Let calls that moto would carry out end before they begin, when only asked for."""
-    for method in methods:
-
-        @override(owner, method)
-        def _dry(original: Any, self: Any) -> Any:
-            refuse_dry_run(self)
-            return original(self)
-
-
-_refuse_dry_runs(VPCs, "create_vpc", "delete_vpc")
-_refuse_dry_runs(Subnets, "create_subnet", "delete_subnet")
-_refuse_dry_runs(RouteTables, "associate_route_table", "disassociate_route_table", "delete_route_table")
+#: How EC2 says that there is nothing of that ID to be tagged, by the ID's prefix. Terraform waits for such codes to
+#: pass after a creation; of other kinds EC2 says InvalidID.
+_NOT_FOUND: Final = {
+    "vpc": ("InvalidVpcID.NotFound", "The vpc ID '{}' does not exist"),
+    "subnet": ("InvalidSubnetID.NotFound", "The subnet ID '{}' does not exist"),
+    "rtb": ("InvalidRouteTableID.NotFound", "The routeTable ID '{}' does not exist"),
+    "sg": ("InvalidGroup.NotFound", "The security group '{}' does not exist"),
+    "sgr": ("InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '{}' does not exist"),
+    "eni": ("InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '{}' does not exist"),
+    "vpce": ("InvalidVpcEndpointId.NotFound", "The Vpc Endpoint Id '{}' does not exist"),
+    "vpce-svc": ("InvalidVpcEndpointServiceId.NotFound", "The VpcEndpointService Id '{}' does not exist"),
+}
 
 
 def _living(backend: Any) -> dict[str, set[str]]:
@@ -86,10 +68,33 @@ def _gone(resource_id: str, living: dict[str, set[str]]) -> bool:
     return prefix in living and resource_id not in living[prefix]
 
 
+@override(TaggedEC2Resource, "get_tags")
+def _get_tags(_original: Any, self: Any) -> list[dict[str, str]]:
+    """The tags of one resource; moto looks through those of all."""
+    tags = self.ec2_backend.tags.get(self.id, {})
+    kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "")
+    return [{"resource_id": self.id, "key": key, "value": tags[key], "resource_type": kind} for key in tags]
+
+
+@override(TagBackend, "create_tags")
+def _put_tags(original: Any, self: Any, resource_ids: list[str], tags: dict[str, str]) -> bool:
+    """Tags, seen a little later."""
+    for one in resource_ids:
+        changing(self, "tags", one, self.tags, one)
+    return bool(original(self, resource_ids, tags))
+
+
+@override(TagBackend, "delete_tags")
+def _take_tags(original: Any, self: Any, resource_ids: list[str], tags: dict[str, str]) -> bool:
+    """Tags, still seen for a little while."""
+    for one in resource_ids:
+        changing(self, "tags", one, self.tags, one)
+    return bool(original(self, resource_ids, tags))
+
+
 @override(TagResponse, "describe_tags")
 def _describe_tags(_original: Any, self: Any) -> ActionResult:
     """DescribeTags: of what exists; moto would list the tags of the deleted for ever."""
-    self.error_on_dryrun()
     living = _living(self.ec2_backend)
     answers = [
         {
@@ -117,5 +122,6 @@ def _create_tags(original: Any, self: Any) -> Any:
     living = _living(self.ec2_backend)
     for resource_id in self._get_param("Resources", []):
         if _gone(resource_id, living):
-            raise EC2ClientError("InvalidID", f"The ID '{resource_id}' is not valid")
+            code, message = _NOT_FOUND[get_prefix(resource_id)]
+            raise EC2ClientError(code, message.format(resource_id))
     return original(self)

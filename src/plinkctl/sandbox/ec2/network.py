@@ -27,7 +27,8 @@ from moto.ec2.responses.route_tables import RouteTables
 from moto.ec2.responses.vpcs import VPCs
 
 from plinkctl.sandbox import interfaces, zones
-from plinkctl.sandbox.ec2.answers import given_tags, once, refuse_dry_run
+from plinkctl.sandbox.ec2.answers import given_tags, once
+from plinkctl.sandbox.manners.visibility import born
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
@@ -80,9 +81,18 @@ def _create_subnet(
         wrong = availability_zone or availability_zone_id
         raise InvalidAvailabilityZoneError(wrong, ", ".join(one.name for one in known))
     subnet = original(self, vpc_id, cidr_block, ipv6_cidr_block, zone.name, None, ipv6_native, tags)
+    born(self, "subnet", self.subnets[zone.name], subnet.id, subnet.id)
     subnet._availability_zone = zone
     subnet.default_for_az = subnet.map_public_ip_on_launch = self.get_vpc(vpc_id).is_default
     return subnet
+
+
+@override(VPCBackend, "create_vpc")
+def _create_vpc(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+    """CreateVpc, seen a little later."""
+    vpc = original(self, *args, **kwargs)
+    born(self, "vpc", self.vpcs, vpc.id, vpc.id)
+    return vpc
 
 
 @override(VPCBackend, "describe_vpcs")
@@ -168,6 +178,14 @@ def _modify_vpc_attribute(original: Any, self: Any) -> Any:
     return original(self)
 
 
+@override(RouteBackend, "create_route_table")
+def _make_route_table(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+    """A route table, seen a little later."""
+    table = original(self, *args, **kwargs)
+    born(self, "route table", self.route_tables, table.id, table.id)
+    return table
+
+
 @override(RouteTables, "create_route_table")
 def _create_route_table(_original: Any, self: Any) -> ActionResult:
     """CreateRouteTable, once for each client token."""
@@ -175,7 +193,6 @@ def _create_route_table(_original: Any, self: Any) -> ActionResult:
 
     def make() -> Any:
         tags = given_tags(self, "route-table")
-        refuse_dry_run(self)
         wanted = [{"Key": key, "Value": value} for key, value in tags.items()]
         return backend.create_route_table(self._get_param("VpcId"), wanted)
 

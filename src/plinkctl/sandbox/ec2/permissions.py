@@ -15,7 +15,7 @@ from moto.ec2.responses.vpcs import VPCs
 from moto.iam.models import iam_backends
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.ec2.answers import filtered, paged, refuse_dry_run
+from plinkctl.sandbox.ec2.answers import filtered, paged
 from plinkctl.sandbox.ec2.services import Service, all_services, own_service
 from plinkctl.sandbox.patch import override
 
@@ -51,7 +51,6 @@ def _modify(_original: Any, self: Any) -> ActionResult:
     for principal in added:
         if not PRINCIPAL.fullmatch(principal):
             raise EC2ClientError("InvalidPrincipal", f"Invalid Principal: '{principal}'")
-    refuse_dry_run(self)
     for principal in self._get_param("RemoveAllowedPrincipals", []):
         service.permissions.pop(principal, None)
     new = [principal for principal in added if principal not in service.permissions]

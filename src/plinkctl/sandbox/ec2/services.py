@@ -17,7 +17,8 @@ from moto.ec2.responses.vpc_service_configuration import VPCEndpointServiceConfi
 
 from plinkctl.sandbox import world, zones
 from plinkctl.sandbox.clock import Timeline
-from plinkctl.sandbox.ec2.answers import filtered, given_tags, once, paged, refuse_dry_run, tags_of, unsuccessful
+from plinkctl.sandbox.ec2.answers import filtered, given_tags, once, paged, tags_of, unsuccessful
+from plinkctl.sandbox.manners.visibility import born
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
@@ -205,7 +206,6 @@ def _create(_original: Any, self: Any) -> ActionResult:
             )
         _check_load_balancers(backend, arns)
         tags = given_tags(self, "vpc-endpoint-service")
-        refuse_dry_run(self)
         balancers = [backend.elbv2_backend.load_balancers[arn] for arn in arns]
         config = Configuration(balancers, self.region, True, "", [], backend)
         config.id = world.new_id("vpce-svc")
@@ -223,6 +223,7 @@ def _create(_original: Any, self: Any) -> ActionResult:
         )
         config.sandbox.refresh_zones()
         backend.configurations[config.id] = config
+        born(backend, "service", backend.configurations, config.id, config.id, config.service_name)
         config.add_tags(tags)
         return config.sandbox  # type: ignore[no-any-return]  # moto's object is untyped
 
@@ -258,7 +259,6 @@ def _modify(_original: Any, self: Any) -> ActionResult:
         raise EC2ClientError(*STILL_CONNECTED)
     if not left:
         raise EC2ClientError("InvalidParameter", "An endpoint service needs at least one load balancer")
-    refuse_dry_run(self)
     service.load_balancers = left
     service.acceptance = self._get_bool_param("AcceptanceRequired", service.acceptance)
     if self._get_bool_param("RemovePrivateDnsName", False):
@@ -272,7 +272,6 @@ def _modify(_original: Any, self: Any) -> ActionResult:
 @override(Services, "delete_vpc_endpoint_service_configurations")
 def _delete(_original: Any, self: Any) -> ActionResult:
     """DeleteVpcEndpointServiceConfigurations: refusals come in the list, not as an error."""
-    refuse_dry_run(self)
     failed = []
     for service_id in self._get_param("ServiceIds", []):
         config = self.ec2_backend.configurations.get(service_id)

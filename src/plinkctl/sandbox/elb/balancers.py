@@ -30,6 +30,7 @@ from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2.services import all_services
 from plinkctl.sandbox.interfaces import Owner
+from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
 #: Untyped on purpose: the sandbox gives moto's objects an attribute of its own.
@@ -187,6 +188,8 @@ def _create(
         owner = Owner("alb" if kind == "application" else "nlb", balancer.arn)
         interfaces.make(subnet, groups, owner, description=f"ELB {short}/{name}/{label}")
     self.load_balancers[balancer.arn] = balancer
+    born(self, "load balancer", self.load_balancers, balancer.arn, balancer.arn)
+    changing(self, "tags", balancer.arn, self.tagging_service.tags, balancer.arn)
     self.tagging_service.tag_resource(balancer.arn, tags)
     return balancer
 
@@ -289,4 +292,14 @@ def _add_tags(_original: Any, self: Any, resource_arns: list[str], tags: list[di
         had = self.tagging_service.get_tag_dict_for_resource(arn)
         if len(had | self.tagging_service.flatten_tag_list(tags)) > TAGS:
             raise TooManyTagsError
+        changing(self, "tags", arn, self.tagging_service.tags, arn)
         self.tagging_service.tag_resource(arn, tags)
+
+
+@override(ELBv2Backend, "remove_tags")
+def _remove_tags(original: Any, self: Any, resource_arns: list[str], tag_keys: list[str]) -> None:
+    """RemoveTags, from what exists."""
+    for arn in resource_arns:
+        self._get_resource_by_arn(arn)
+        changing(self, "tags", arn, self.tagging_service.tags, arn)
+    original(self, resource_arns, tag_keys)

@@ -10,6 +10,7 @@ from moto.elbv2.models import ELBv2Backend
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.elb.balancers import all_balancers
+from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
 FakeAction: Any = models.FakeAction
@@ -98,6 +99,8 @@ def _create(
     _check(self, balancer, protocol, actions)
     listener = original(self, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, alpn_policy, tags)
     listener.sandbox_since = world.now()
+    born(self, "listener", balancer.listeners, listener.arn, listener.arn)
+    changing(self, "tags", listener.arn, self.tagging_service.tags, listener.arn, new=True)
     return listener
 
 

@@ -23,6 +23,7 @@ from moto.elbv2.models import ELBv2Backend
 from plinkctl.sandbox import world
 from plinkctl.sandbox.elb.listeners import bound_groups
 from plinkctl.sandbox.fabric import decide
+from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
 NO_LISTENER: Final = (
@@ -46,6 +47,8 @@ def _create(original: Any, self: Any, name: str, **kwargs: Any) -> Any:
         raise ValidationError("Protocol must be TCP for target groups with target type 'alb'")
     group = original(self, name, **kwargs)
     group.sandbox_asked, group.sandbox_since = asked, {}
+    born(self, "target group", self.target_groups, group.arn, group.arn)
+    changing(self, "tags", group.arn, self.tagging_service.tags, group.arn, new=True)
     return group
 
 
