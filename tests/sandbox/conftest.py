@@ -46,10 +46,10 @@ def served() -> Iterator[gateway.Server]:
 
 @pytest.fixture
 def sandbox(served: gateway.Server) -> world.World:
-    """The world of the test: no resources, no delays, a clock that only `advance` moves."""
+    """The world of the test: no resources, no delays, nothing seen late, a clock that only `advance` moves."""
     served.world.profile = world.INSTANT
     served.world.clock.freeze()
-    served.world.visibility = served.world.page_size = None
+    served.world.visibility, served.world.page_size = 0.0, None  # also in profiles that have a lag
     served.world.quotas = {}
     world.reset()
     return served.world

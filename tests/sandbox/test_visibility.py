@@ -55,10 +55,9 @@ class Late:
 
 
 @pytest.fixture
-def late(sandbox: world.World) -> Iterator[Late]:
+def late(sandbox: world.World) -> Late:
     sandbox.visibility = LAG
-    yield Late(sandbox)
-    sandbox.visibility = None
+    return Late(sandbox)
 
 
 def everything(side: Side, sandbox: world.World, late: Late) -> Iterator[tuple[str, Callable[[], Any], Any]]:
