@@ -27,6 +27,8 @@ from plinkctl.sandbox.clock import BRISK, INSTANT, PROFILES, REAL, Clock, Profil
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from plinkctl.sandbox.compute.isolation import Isolation
+
 __all__ = ["BRISK", "INSTANT", "PROFILES", "REAL", "Clock", "Profile", "Timeline"]  # with what is defined below
 
 REGION: Final = "us-east-1"
@@ -65,6 +67,7 @@ class World:
         visibility: the longest time a new thing is not seen yet (seconds); the profile's, if None.
         page_size: no page of any list has more items than this, if given.
         quotas: those that differ from AWS's; see `manners.quotas`.
+        isolation: how functions are kept to their network, see `compute.isolation`.
         lock: guards moto's state; never wait on the network while holding it.
     """
 
@@ -76,6 +79,7 @@ class World:
     visibility: float | None = None
     page_size: int | None = None
     quotas: dict[str, int] = field(default_factory=dict)
+    isolation: Isolation = "shim"
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property

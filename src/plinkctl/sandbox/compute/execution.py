@@ -24,6 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
+from plinkctl.sandbox.compute.isolation import Isolation, Relay
+
 _RUNNER: Final = Path(__file__).with_name("runner.py")
 #: Seconds Lambda gives a function to load, apart from its timeout.
 _INIT: Final = 10.0
@@ -39,7 +41,9 @@ class Job:
     Attributes:
         code: the zip.
         timeout: seconds.
-        network: the fabric's address, and the interface the function speaks for with its proof.
+        fabric: the fabric's address.
+        user, password: the interface the function speaks for, and its proof.
+        isolation: `kernel` for a network namespace of its own, `shim` for Python's sockets bent and no more.
         group, stream: where its log goes.
     """
 
@@ -52,7 +56,10 @@ class Job:
     timeout: float
     memory: int
     environment: dict[str, str]
-    network: dict[str, Any]
+    fabric: tuple[str, int]
+    user: str
+    password: str = field(repr=False)
+    isolation: Isolation
     group: str
     stream: str
 
@@ -100,6 +107,8 @@ def _unpack(code: bytes, root: Path) -> str | None:
 
 def _supervise(job: Job, root: Path, environment: dict[str, str], log: IO[bytes]) -> tuple[dict[str, Any], float]:
     """Run the process; what it said or what is to be said in its place, and the seconds the function took."""
+    relay = Relay(job.fabric) if job.isolation == "kernel" else None
+    channel = relay.channel.fileno() if relay else None
     reading, writing = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-I", str(_RUNNER)],
@@ -108,14 +117,14 @@ def _supervise(job: Job, root: Path, environment: dict[str, str], log: IO[bytes]
         stderr=log,
         env=environment,
         cwd=root,
-        pass_fds=(writing,),
+        pass_fds=(writing,) if channel is None else (writing, channel),
         start_new_session=True,
     )
     os.close(writing)
     report = _Report(reading)
     started = time.monotonic()
     try:
-        _order(process, job, root, writing)
+        _order(process, job, root, writing, channel)
         said = report.next(started + _INIT)
         if said["kind"] == "ready":
             # The timeout counts from here: loading is Lambda's business, not the function's.
@@ -131,10 +140,12 @@ def _supervise(job: Job, root: Path, environment: dict[str, str], log: IO[bytes]
         spent = time.monotonic() - started
         _end(process)
         os.close(reading)
+        if relay:
+            relay.close()
     return said, spent
 
 
-def _order(process: subprocess.Popen[bytes], job: Job, root: Path, report: int) -> None:
+def _order(process: subprocess.Popen[bytes], job: Job, root: Path, report: int, channel: int | None) -> None:
     """Tell the process what to do. Its input stays open: when it closes, the process ends itself."""
     context = {
         "function_name": job.name,
@@ -150,7 +161,12 @@ def _order(process: subprocess.Popen[bytes], job: Job, root: Path, report: int) 
         "event": job.event,
         "timeout": job.timeout,
         "context": context,
-        "network": job.network,
+        "network": {
+            "user": job.user,
+            "password": job.password,
+            "address": job.fabric if channel is None else None,
+            "channel": channel,
+        },
         "root": str(root),
         "report": report,
     }

@@ -111,7 +111,10 @@ def _prepare(function: Any, body: Any) -> Job:
         timeout=float(function.timeout),
         memory=int(function.memory_size),
         environment=settings | {str(key): str(value) for key, value in function.environment_vars.items()},
-        network={"address": fabric.address, "user": user, "password": fabric.password(user)},
+        fabric=fabric.address,
+        user=user,
+        password=fabric.password(user),
+        isolation=world.current().isolation,
         group=function.logs_group_name,
         stream=stream,
     )
