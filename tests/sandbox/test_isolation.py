@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from whole import consume, provide
 
+from plinkctl.sandbox import daemon
 from plinkctl.sandbox.compute import isolation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import Side
     from plinkctl.sandbox import world
@@ -109,3 +112,12 @@ def test_without_the_kernel_a_child_process_gets_past_the_shim(here: Any, door: 
     """Not wished for, but so; what is told of it in the documentation must stay true."""
     here.function(KNOCK)
     assert here.invoke({"port": door.getsockname()[1]}).value["code"] == 0
+
+
+def test_a_started_sandbox_says_which_it_is(tmp_path: Path) -> None:
+    for asked, expected in (("shim", "shim"), ("auto", "shim" if isolation.hindrance() else "kernel")):
+        running = daemon.start(tmp_path / asked, isolation=asked, parent_pid=os.getpid())
+        try:
+            assert running.isolation == expected
+        finally:
+            daemon.stop(tmp_path / asked)

@@ -58,6 +58,7 @@ class Running:
         started: when, in ISO 8601.
         region: its region.
         accounts: account ID by profile name.
+        isolation: how functions are kept to their network: by the `kernel`, or by a `shim` in Python alone.
         proxy: the data path as a SOCKS5 proxy; user is a network interface's ID, password the token.
         token: what opens the control paths and the proxy; not shown.
     """
@@ -69,6 +70,7 @@ class Running:
     started: str
     region: str
     accounts: dict[str, str]
+    isolation: str
     proxy: str
     token: str = field(repr=False)
 
@@ -118,6 +120,7 @@ def start(
     idle_seconds: float = IDLE_SECONDS,
     parent_pid: int | None = None,
     port: int = 0,
+    isolation: str = "auto",
 ) -> Running:
     """The sandbox of that folder, started if it does not run yet; a running one is returned as it is.
 
@@ -127,6 +130,8 @@ def start(
         idle_seconds: it ends after so many seconds without an API call.
         parent_pid: it ends when this process does.
         port: TCP port on 127.0.0.1; 0 takes a free one.
+        isolation: `kernel` gives each function a network namespace of its own, or fails where the system has none;
+            `shim` does without; `auto` takes what there is.
 
     Raises:
         UsageError: unknown profile, or a folder that cannot be a sandbox's.
@@ -142,7 +147,14 @@ def start(
         # Nobody is being started now, so a held lock is a daemon on its way out.
         _wait_until_free(folder, _STOP_WITHIN)
         clear(folder)
-        _launch(folder, profile=profile, idle_seconds=idle_seconds, parent_pid=parent_pid, port=port)
+        _launch(
+            folder,
+            profile=profile,
+            idle_seconds=idle_seconds,
+            parent_pid=parent_pid,
+            port=port,
+            isolation=isolation,
+        )
         if running := find(folder):
             return running
     raise PlinkError("the sandbox ended right after its start", hint=f"cat {folder / 'log'}")

@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plinkctl.sandbox.clock import PROFILES
+from plinkctl.sandbox.compute.isolation import hindrance
 from plinkctl.sandbox.daemon import FUNCTIONS, Running, clear, take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plinkctl.sandbox.compute.isolation import Isolation
     from plinkctl.sandbox.door.gateway import Server
 
 _log: Final = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ def _serve(
     idle_seconds: float,
     parent_pid: int | None,
     port: int,
+    isolation: str,
 ) -> None:
     lock = take_lock(folder)
     if lock is None:
@@ -74,6 +77,7 @@ def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     gone = _watch(parent_pid)
+    kept = _isolation(isolation)
     # Functions unpack into our own folder, so that even after a crash it is known what to take away.
     (folder / FUNCTIONS).mkdir()
     tempfile.tempdir = str(folder / FUNCTIONS)
@@ -81,7 +85,7 @@ def _serve(
     from plinkctl.sandbox import world  # noqa: PLC0415 - after the fork: two processes need not load moto
     from plinkctl.sandbox.door import gateway  # noqa: PLC0415 - after the fork: two processes need not load moto
 
-    with gateway.serve(world.World(profile=PROFILES[profile]), port) as server:
+    with gateway.serve(world.World(profile=PROFILES[profile], isolation=kept), port) as server:
         try:
             _publish(folder, server)
             _log.info("serving at %s", server.url)
@@ -91,6 +95,16 @@ def _serve(
             _log.info("ending")
         finally:
             clear(folder)
+
+
+def _isolation(wanted: str) -> Isolation:
+    """How functions are kept to their network. Raises RuntimeError when the kernel is asked for and will not."""
+    if wanted == "shim":
+        return "shim"
+    why = hindrance()
+    if why and wanted == "kernel":
+        raise RuntimeError(f"functions cannot have a network namespace of their own here: {why}")
+    return "shim" if why else "kernel"
 
 
 def _publish(folder: Path, server: Server) -> None:
@@ -111,6 +125,7 @@ def _publish(folder: Path, server: Server) -> None:
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         region=sandbox.region,
         accounts={account.alias: account.id for account in sandbox.accounts},
+        isolation=sandbox.isolation,
         proxy=server.gateway.fabric.url,
         token=server.token,
     )

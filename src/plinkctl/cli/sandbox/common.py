@@ -86,6 +86,7 @@ def told(running: "Running") -> dict[str, Any]:
         "pid": running.pid,
         "region": running.region,
         "accounts": dict(running.accounts),
+        "isolation": running.isolation,
         "config_file": str(running.config_file),
         "started": running.started,
     }

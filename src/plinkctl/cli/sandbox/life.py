@@ -43,6 +43,14 @@ _OUTRANKING: Final = (
         help="TCP port on 127.0.0.1.  [default: a free one]",
     ),
     option(
+        "--isolation",
+        type=click.Choice(["auto", "kernel", "shim"]),
+        default="auto",
+        show_default=True,
+        help="Keep functions to their network by the kernel (a network namespace each) or by Python alone.",
+        envvar=None,
+    ),
+    option(
         "--idle",
         type=Duration(),
         default=_IDLE,
@@ -53,7 +61,9 @@ _OUTRANKING: Final = (
     output_options,
 )
 @click.pass_context
-def start(ctx: click.Context, /, *, profile: str, port: int, idle: float, folder: str | None, **_: Any) -> None:
+def start(
+    ctx: click.Context, /, *, profile: str, port: int, isolation: str, idle: float, folder: str | None, **_: Any
+) -> None:
     """Start it; one that runs is left as it is."""
 
     def work() -> Mapping[str, Any]:
@@ -61,7 +71,7 @@ def start(ctx: click.Context, /, *, profile: str, port: int, idle: float, folder
 
         place = place_of(folder)
         before = daemon.find(place)
-        running = daemon.start(place, profile, idle_seconds=idle, port=port)
+        running = daemon.start(place, profile, idle_seconds=idle, port=port, isolation=isolation)
         known = "it runs already" if before else "it runs"
         where = f" --folder {shlex.quote(folder)}" if folder else ""
         click.echo(
