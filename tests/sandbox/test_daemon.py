@@ -117,7 +117,7 @@ def test_its_files_are_for_the_owner_alone(folder: Path, start: Callable[..., da
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
     assert modes.pop("functions") == 0o700
-    assert modes == dict.fromkeys(("aws-config", "credentials", "info.json", "lock", "log"), 0o600)
+    assert modes == dict.fromkeys(("authority.pem", "aws-config", "credentials", "info.json", "lock", "log"), 0o600)
 
 
 def test_any_client_is_pointed_at_it_by_the_environment(start: Callable[..., daemon.Running]) -> None:

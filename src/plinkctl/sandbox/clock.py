@@ -91,6 +91,11 @@ class Profile:
     load_balancer_interface: float = 0.0  # a load balancer's interfaces after its deletion
     role: float = 0.0  # the age at which Lambda can assume a new role
     visibility: float = 0.0  # until a new thing is seen by every read, at the longest
+    certificate: float = 0.0  # a requested certificate, once its CNAMEs are in public DNS -> issued
+    certificate_release: float = 0.0  # a certificate counts as in use after the last listener let go of it
+    dns_change: float = 0.0  # a change of records PENDING -> INSYNC, and visible
+    private_dns: float = 0.0  # the verification of a private DNS name, once started
+    private_dns_again: float = 0.0  # how often a verified name is looked at again; 0: only when asked to
     latency: float = 0.0  # of every API call
 
 
@@ -109,6 +114,10 @@ BRISK: Final = Profile(
     function_interface=0.8,
     load_balancer_interface=0.5,
     role=0.4,
+    certificate=0.5,
+    certificate_release=0.3,
+    dns_change=0.3,
+    private_dns=0.5,
     visibility=0.05,
     latency=0.010,
 )
@@ -126,6 +135,11 @@ REAL: Final = Profile(
     function_interface=600,  # seen detached after 4 minutes; documented up to 20
     load_balancer_interface=60,  # Terraform waits 5 minutes for an NLB's, 35 for an ALB's
     role=8,  # Terraform retries for minutes; seconds are usual
+    certificate=60,  # ACM's guide: "may take several minutes", up to 30; public Terraform logs: about one
+    certificate_release=60,  # public tools retry the deletion for minutes
+    dns_change=40,  # Route 53's guide: "usually within 60 seconds"; public Terraform logs: 30 to 50 s
+    private_dns=120,  # the guide names no time; Terraform waits up to 30 minutes; minutes are usual
+    private_dns_again=86400,  # a guess: the guide says that it is looked at again, not when
     visibility=5,  # the AWS load balancer controller waits up to 20 s for a listener, Terraform 5 minutes for EC2's
     latency=0.120,
 )

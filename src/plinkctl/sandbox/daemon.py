@@ -5,6 +5,7 @@ The folder is the sandbox's whole presence on the machine, readable by its owner
     lock         held by the daemon as long as it lives; whoever can take it knows that no daemon runs
     info.json    where it listens, its pid, the token of its control paths
     aws-config   the AWS config file with the profiles `provider` and `consumer`: region, keys, endpoint URL
+    authority.pem  the root of the authority that signs the certificates of the sandbox's ACM
     functions/   where the code of functions that run is unpacked
     credentials  empty, so that clients do not mix in the user's real credentials file
     log          what the daemon had to say
@@ -60,6 +61,7 @@ class Running:
         accounts: account ID by profile name.
         isolation: how functions are kept to their network: by the `kernel`, or by a `shim` in Python alone.
         proxy: the data path as a SOCKS5 proxy; user is a network interface's ID, password the token.
+        dns: host and port of a DNS server (UDP and TCP) that answers as public DNS would.
         token: what opens the control paths and the proxy; not shown.
     """
 
@@ -72,12 +74,18 @@ class Running:
     accounts: dict[str, str]
     isolation: str
     proxy: str
+    dns: str
     token: str = field(repr=False)
 
     @property
     def config_file(self) -> Path:
         """The AWS config file with the profiles `provider` and `consumer`."""
         return self.folder / "aws-config"
+
+    @property
+    def authority_file(self) -> Path:
+        """The root certificate of the sandbox's own authority, PEM: it signs what its ACM issues."""
+        return self.folder / "authority.pem"
 
     @property
     def log_file(self) -> Path:
@@ -268,6 +276,6 @@ def _wait_until_free(folder: Path, seconds: float) -> bool:
 
 def clear(folder: Path) -> None:
     """Delete what a daemon leaves besides lock and log: first what makes it findable, then keys and code."""
-    for name in ("info.json", "aws-config", "credentials"):
+    for name in ("info.json", "aws-config", "credentials", "authority.pem"):
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / FUNCTIONS, ignore_errors=True)

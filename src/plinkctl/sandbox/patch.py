@@ -36,8 +36,13 @@ PARTS: Final = (
     "plinkctl.sandbox.ec2.endpoints",
     "plinkctl.sandbox.ec2.connections",
     "plinkctl.sandbox.elb.balancers",
+    "plinkctl.sandbox.elb.tls",
     "plinkctl.sandbox.elb.listeners",
     "plinkctl.sandbox.elb.targets",
+    "plinkctl.sandbox.names.zones",
+    "plinkctl.sandbox.names.records",
+    "plinkctl.sandbox.names.sharing",
+    "plinkctl.sandbox.names.certificates",
     "plinkctl.sandbox.compute.roles",
     "plinkctl.sandbox.compute.functions",
     "plinkctl.sandbox.compute.invoke",
@@ -79,6 +84,7 @@ class IncompatibleMoto(RuntimeError):  # noqa: N818 - a state of the installatio
 
 
 _seams: list[Seam] = []
+_paths: list[tuple[Any, str, Any]] = []
 _lock = threading.Lock()
 _installed = False
 
@@ -110,6 +116,11 @@ def action(owner: Any, name: str) -> Callable[[F], F]:
     return declare
 
 
+def path(owner: Any, pattern: str, handler: Any) -> None:
+    """Declare that the module `owner` (moto's `urls` of a service) gains a path, for REST actions moto lacks."""
+    _paths.append((owner, pattern, handler))
+
+
 def self_check() -> list[str]:
     """What of moto is not as the registry needs it, one sentence each; empty when all is well. Before `install`."""
     problems = []
@@ -125,6 +136,7 @@ def self_check() -> list[str]:
             problems.append(f"{seam} is gone")
         elif not _fits(present, seam.function):
             problems.append(f"{seam} has other parameters than the function that replaces it")
+    problems += [f"{owner.__name__} has no url_paths" for owner, _, _ in _paths if not hasattr(owner, "url_paths")]
     return problems
 
 
@@ -154,6 +166,8 @@ def install() -> None:
             raise IncompatibleMoto(problems)
         for seam in _seams:
             setattr(seam.owner, seam.name, seam.function if seam.added else _bound(seam))
+        for owner, pattern, handler in _paths:
+            owner.url_paths[pattern] = handler
         _installed = True
 
 

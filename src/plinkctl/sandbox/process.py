@@ -117,6 +117,7 @@ def _publish(folder: Path, server: Server) -> None:
     ]
     (folder / "aws-config").write_text("\n".join(profiles))
     (folder / "credentials").touch()
+    (folder / "authority.pem").write_text(sandbox.authority.root)
     running = Running(
         url=server.url,
         folder=folder,
@@ -127,6 +128,7 @@ def _publish(folder: Path, server: Server) -> None:
         accounts={account.alias: account.id for account in sandbox.accounts},
         isolation=sandbox.isolation,
         proxy=server.gateway.fabric.url,
+        dns="{}:{}".format(*server.dns.address),
         token=server.token,
     )
     known = {name: value for name, value in asdict(running).items() if name != "folder"}

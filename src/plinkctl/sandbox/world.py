@@ -23,6 +23,7 @@ from moto.iam.models import iam_backends
 
 from plinkctl.sandbox import patch
 from plinkctl.sandbox.clock import BRISK, INSTANT, PROFILES, REAL, Clock, Profile, Timeline
+from plinkctl.sandbox.names.authority import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,6 +69,7 @@ class World:
         page_size: no page of any list has more items than this, if given.
         quotas: those that differ from AWS's; see `manners.quotas`.
         isolation: how functions are kept to their network, see `compute.isolation`.
+        authority: signs the certificates ACM issues. It outlives a reset, as accounts and keys do.
         lock: guards moto's state; never wait on the network while holding it.
     """
 
@@ -80,6 +82,7 @@ class World:
     page_size: int | None = None
     quotas: dict[str, int] = field(default_factory=dict)
     isolation: Isolation = "shim"
+    authority: Authority = field(default_factory=Authority.new, repr=False)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property

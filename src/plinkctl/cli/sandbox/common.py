@@ -36,7 +36,7 @@ def needs_extra() -> None:
     """
     from importlib.util import find_spec  # noqa: PLC0415
 
-    missing = [name for name in ("moto", "flask", "flask_cors") if find_spec(name) is None]
+    missing = [name for name in ("moto", "flask", "flask_cors", "cryptography", "dns") if find_spec(name) is None]
     if missing:
         raise UsageError(
             "the sandbox is not installed",
@@ -88,5 +88,7 @@ def told(running: "Running") -> dict[str, Any]:
         "accounts": dict(running.accounts),
         "isolation": running.isolation,
         "config_file": str(running.config_file),
+        "dns": running.dns,
+        "authority_file": str(running.authority_file),
         "started": running.started,
     }

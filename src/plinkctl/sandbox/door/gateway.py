@@ -8,6 +8,7 @@ whoever started it: browsers, other hosts and unknown keys are turned away befor
 
 from __future__ import annotations
 
+import contextlib
 import io
 import ipaddress
 import logging
@@ -29,6 +30,7 @@ from werkzeug.wrappers import Response
 from plinkctl.sandbox import world
 from plinkctl.sandbox.door import control, protocol
 from plinkctl.sandbox.fabric.wire import Fabric
+from plinkctl.sandbox.names.server import PublicDns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -234,10 +236,12 @@ class Server:
         url: what clients take as endpoint URL.
         token: what opens the control paths (see `control`).
         gateway: the application.
+        dns: what answers as public DNS would.
     """
 
-    def __init__(self, gateway: Gateway, *, token: str, port: int) -> None:
+    def __init__(self, gateway: Gateway, dns: PublicDns, *, token: str, port: int) -> None:
         self.gateway = gateway
+        self.dns = dns
         self.world = gateway.world
         self.token = token
         # Bound here, not by werkzeug, which ends the process when a port is taken.
@@ -254,6 +258,7 @@ class Server:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self.dns.close()
         self.gateway.fabric.close()
 
     def __enter__(self) -> Self:
@@ -279,11 +284,13 @@ def serve(sandbox: world.World, port: int = 0, *, token: str | None = None) -> S
     """
     world.begin(sandbox)
     token = token or secrets.token_urlsafe(32)
-    fabric = Fabric(sandbox)
-    try:
+    with contextlib.ExitStack() as opened:
+        fabric = Fabric(sandbox)
+        opened.callback(fabric.close)
+        dns = PublicDns(sandbox)
+        opened.callback(dns.close)
         gateway = Gateway(sandbox, fabric, token=token)
         gateway.warm_up()
-        return Server(gateway, token=token, port=port)
-    except BaseException:
-        fabric.close()
-        raise
+        server = Server(gateway, dns, token=token, port=port)
+        opened.pop_all()  # from here on they are the server's to close
+        return server

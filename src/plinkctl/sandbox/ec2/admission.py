@@ -56,27 +56,3 @@ def check_groups(backend: Any, vpc_id: str, group_ids: list[str]) -> list[str]:
         if group_id not in backend.groups[vpc_id]:
             raise InvalidSecurityGroupNotFoundError(group_id)
     return group_ids or [backend.get_default_security_group(vpc_id).id]
-
-
-def check_private_dns(vpc: Any, service: Service, *, waiting: bool) -> None:
-    """Refuse private DNS where its conditions are missing, in AWS's words. Raises EC2ClientError."""
-    refusal = None
-    if not service.private_dns:
-        refusal = (
-            f"Private DNS can't be enabled because the service {service.name} does not provide a private DNS name."
-        )
-    elif service.private_dns["State"] != "verified":
-        refusal = (
-            f"Private DNS can't be enabled because the service {service.name} has not verified the private DNS name."
-        )
-    elif waiting:
-        refusal = (
-            f"Private DNS can only be enabled after the endpoint connection is accepted by the owner of {service.name}."
-        )
-    elif not (vpc.enable_dns_support and vpc.enable_dns_hostnames):
-        refusal = (
-            "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true "
-            f"for {vpc.id}"
-        )
-    if refusal:
-        raise EC2ClientError("InvalidParameter", refusal)

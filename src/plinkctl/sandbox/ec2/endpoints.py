@@ -22,7 +22,8 @@ from moto.ec2.responses.vpcs import VPCs
 
 from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
-from plinkctl.sandbox.ec2.admission import check_groups, check_private_dns, check_ready, check_subnets
+from plinkctl.sandbox.ec2 import private_dns as private_names
+from plinkctl.sandbox.ec2.admission import check_groups, check_ready, check_subnets
 from plinkctl.sandbox.ec2.answers import (
     filtered,
     given_tags,
@@ -124,8 +125,8 @@ class Endpoint:
         """The regional name, then the zonal ones, then the private name if it has one."""
         names = [self.name, *self.zonal_names.values()]
         entries = [{"DnsName": name, "HostedZoneId": HOSTED_ZONE} for name in names]
-        if self.private_dns:
-            entries.append({"DnsName": self.service.private_dns["Domain"], "HostedZoneId": HOSTED_ZONE})
+        if self.private_dns and self.service.private_dns:
+            entries.append({"DnsName": self.service.private_dns.domain, "HostedZoneId": HOSTED_ZONE})
         return entries
 
     def accept(self) -> None:
@@ -158,7 +159,8 @@ class Endpoint:
         for subnet in subnets:
             if subnet.id not in had:
                 interfaces.free_address(subnet)  # a full subnet is refused before anything is changed
-        self.groups, self.private_dns = groups, private_dns
+        self.groups = groups
+        private_names.switch(self, on=private_dns)
         for eni in self.interfaces:
             if eni.subnet.id not in wanted:
                 interfaces.release(eni, after=0)
@@ -180,6 +182,7 @@ def _settle(moment: float) -> None:
     for backend in world.ec2():
         for found in list(backend.vpc_end_points.values()):
             if found.sandbox.state(moment) == "deleted":
+                private_names.switch(found.sandbox, on=False)
                 del backend.vpc_end_points[found.id]
 
 
@@ -204,7 +207,7 @@ def _create(_original: Any, self: Any) -> ActionResult:
         groups = check_groups(backend, vpc.id, self._get_param("SecurityGroupIds", []))
         private_dns = self._get_bool_param("PrivateDnsEnabled", False)
         if private_dns:
-            check_private_dns(vpc, service, waiting=service.acceptance)
+            private_names.check(vpc, service, waiting=service.acceptance)
         tags = given_tags(self, "vpc-endpoint")
 
         endpoint_id = world.new_id("vpce")
@@ -251,7 +254,7 @@ def _modify(_original: Any, self: Any) -> ActionResult:
     private_dns = self._get_bool_param("PrivateDnsEnabled", endpoint.private_dns)
     if private_dns:
         vpc = backend.get_vpc(endpoint.vpc_id)
-        check_private_dns(vpc, endpoint.service, waiting=state == "pendingAcceptance")
+        private_names.check(vpc, endpoint.service, waiting=state == "pendingAcceptance", endpoint=endpoint)
     subnets = check_subnets(backend, endpoint.vpc_id, subnet_ids, endpoint.service)
     groups = check_groups(backend, endpoint.vpc_id, groups)
     endpoint.change(subnets=subnets, groups=groups, private_dns=private_dns)

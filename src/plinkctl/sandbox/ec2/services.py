@@ -6,7 +6,6 @@ attribute `sandbox`. Who may use it is in `permissions`, the endpoints attached 
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,12 +16,15 @@ from moto.ec2.responses.vpc_service_configuration import VPCEndpointServiceConfi
 
 from plinkctl.sandbox import world, zones
 from plinkctl.sandbox.clock import Timeline
+from plinkctl.sandbox.ec2 import private_dns
 from plinkctl.sandbox.ec2.answers import filtered, given_tags, once, paged, tags_of, unsuccessful
 from plinkctl.sandbox.manners.visibility import born
-from plinkctl.sandbox.patch import override
+from plinkctl.sandbox.patch import action, override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from plinkctl.sandbox.ec2.private_dns import PrivateName
 
 #: Untyped on purpose: the sandbox gives moto's objects an attribute of its own.
 Configuration: Any = vpc_service_configuration.VPCServiceConfiguration
@@ -58,7 +60,7 @@ class Service:
     load_balancers: list[str]
     acceptance: bool
     zone_names: list[str]
-    private_dns: dict[str, str] = field(default_factory=dict)
+    private_dns: PrivateName | None = None
     life: Timeline
     ready: float
     permissions: dict[str, str] = field(default_factory=dict)
@@ -96,8 +98,8 @@ class Service:
             "AvailabilityZones": self.zone_names,
             "AvailabilityZoneIds": self.zone_ids,
             "NetworkLoadBalancerArns": self.load_balancers,
-            "PrivateDnsName": self.private_dns.get("Domain"),
-            "PrivateDnsNameConfiguration": {k: v for k, v in self.private_dns.items() if k != "Domain"} or None,
+            "PrivateDnsName": self.private_dns.domain if self.private_dns else None,
+            "PrivateDnsNameConfiguration": self.private_dns.answer() if self.private_dns else None,
             "RemoteAccessEnabled": False,
             "SupportedRegions": [{"Region": self.region, "ServiceState": "Available"}],
             "Tags": tags_of(self.config.ec2_backend, self.id),
@@ -113,6 +115,7 @@ class Service:
             "AvailabilityZones": [zone.name for zone in common],
             "AvailabilityZoneIds": [zone.zone_id for zone in common],
             "VpcEndpointPolicySupported": False,
+            **(self.private_dns.detail() if self.private_dns else {}),
             "Tags": tags_of(self.config.ec2_backend, self.id) if account == self.account else [],
         }
 
@@ -185,13 +188,6 @@ def _check_load_balancers(backend: Any, arns: list[str]) -> None:
             )
 
 
-def _private_dns(domain: str | None) -> dict[str, str]:
-    if not domain:
-        return {}
-    name, value = f"_{secrets.token_hex(10)}", f"vpce:{secrets.token_hex(10)}"
-    return {"Domain": domain, "State": "pendingVerification", "Type": "TXT", "Name": name, "Value": value}
-
-
 @override(Services, "create_vpc_endpoint_service_configuration")
 def _create(_original: Any, self: Any) -> ActionResult:
     """CreateVpcEndpointServiceConfiguration: one service per load balancer, available at once."""
@@ -217,7 +213,7 @@ def _create(_original: Any, self: Any) -> ActionResult:
             load_balancers=list(arns),
             acceptance=self._get_bool_param("AcceptanceRequired", True),
             zone_names=[],
-            private_dns=_private_dns(self._get_param("PrivateDnsName")),
+            private_dns=private_dns.name(self._get_param("PrivateDnsName")),
             life=Timeline(world.now(), ("Available", 0)),
             ready=world.now() + world.current().profile.service,
         )
@@ -259,14 +255,23 @@ def _modify(_original: Any, self: Any) -> ActionResult:
         raise EC2ClientError(*STILL_CONNECTED)
     if not left:
         raise EC2ClientError("InvalidParameter", "An endpoint service needs at least one load balancer")
+    wanted = private_dns.change(self, service, connections(service, blocking=True))
     service.load_balancers = left
     service.acceptance = self._get_bool_param("AcceptanceRequired", service.acceptance)
-    if self._get_bool_param("RemovePrivateDnsName", False):
-        service.private_dns = {}
-    elif domain := self._get_param("PrivateDnsName"):
-        service.private_dns = _private_dns(domain)
+    service.private_dns = wanted
     service.refresh_zones()
     return ActionResult({"Return": True})
+
+
+@action(Services, "start_vpc_endpoint_service_private_dns_verification")
+def _start_verification(self: Any) -> ActionResult:
+    """StartVpcEndpointServicePrivateDnsVerification; it can be repeated."""
+    service = own_service(self.ec2_backend, self._get_param("ServiceId"))
+    if service.private_dns is None:
+        # AWS's words are not known.
+        raise EC2ClientError("InvalidParameter", f"The service {service.id} does not have a private DNS name")
+    service.private_dns.verify()
+    return ActionResult({"ReturnValue": True})
 
 
 @override(Services, "delete_vpc_endpoint_service_configurations")

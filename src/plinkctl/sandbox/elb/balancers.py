@@ -39,6 +39,8 @@ FakeLoadBalancer: Any = models.FakeLoadBalancer
 NAME: Final = re.compile(r"(?!internal-)(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
 #: Free addresses AWS wants in each subnet of a load balancer.
 ROOM: Final = 8
+#: AWS's own zones in which the names of load balancers lie, for aliases; those of us-east-1, in every region.
+ZONES: Final = {"application": "Z35SXDOTRQ7X7K", "network": "Z26RNL4JYFTOTI"}
 TAGS: Final = 50
 
 
@@ -178,6 +180,7 @@ def _create(
         ip_address_type=ip_address_type,
     )
     balancer.attrs["load_balancing.cross_zone.enabled"] = "true" if kind == "application" else "false"
+    balancer.canonical_hosted_zone_id = ZONES[kind]
     moment = world.now()
     balancer.created_time = world.moment(moment)
     life = Timeline(moment, ("provisioning", 0), ("active", world.current().profile.load_balancer))

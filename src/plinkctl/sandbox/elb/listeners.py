@@ -9,8 +9,10 @@ from moto.elbv2.exceptions import DuplicateListenerError, ELBClientError, LoadBa
 from moto.elbv2.models import ELBv2Backend
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.elb import tls
 from plinkctl.sandbox.elb.balancers import all_balancers
 from plinkctl.sandbox.manners.visibility import born, changing
+from plinkctl.sandbox.names.certificates import certificates_of, release
 from plinkctl.sandbox.patch import override
 
 FakeAction: Any = models.FakeAction
@@ -56,7 +58,8 @@ def _check(backend: Any, balancer: Any, protocol: str, actions: list[dict[str, A
         for arn in backend._get_target_group_arns_from(action_data=action):
             group = backend.target_groups[arn]
             network = group.protocol in ("TCP", "TLS", "UDP", "TCP_UDP")
-            if network != (balancer.type == "network") or (group.target_type == "alb" and protocol != "TCP"):
+            unfit = protocol != "TCP" if group.target_type == "alb" else group.protocol == "TLS" != protocol
+            if network != (balancer.type == "network") or unfit:
                 raise ELBClientError(
                     "IncompatibleProtocols",
                     f"A {protocol} listener of a load balancer of type '{balancer.type}' cannot forward to target "
@@ -86,11 +89,12 @@ def _create(
     balancer = self.load_balancers.get(load_balancer_arn)
     if balancer is None:
         raise LoadBalancerNotFoundError("One or more load balancers not found")
-    asked = (protocol, certificate, _plain(actions))
+    asked = (protocol, certificate, ssl_policy if protocol in tls.SPEAKS_TLS else None, _plain(actions))
     for existing in balancer.listeners.values():
         if existing.port != port:
             continue
-        if (existing.protocol, existing.certificate, _plain(existing.default_actions)) == asked:
+        has = (existing.protocol, existing.certificate, existing.ssl_policy, _plain(existing.default_actions))
+        if has == asked:
             return existing
         raise DuplicateListenerError(
             f"A listener already exists on this port for this load balancer '{load_balancer_arn}'"
@@ -98,6 +102,7 @@ def _create(
     self._validate_port_and_protocol(balancer.type, port, protocol)
     _check(self, balancer, protocol, actions)
     listener = original(self, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, alpn_policy, tags)
+    tls.equip(listener, protocol, listener.certificates, ssl_policy)
     listener.sandbox_since = world.now()
     born(self, "listener", balancer.listeners, listener.arn, listener.arn)
     changing(self, "tags", listener.arn, self.tagging_service.tags, listener.arn, new=True)
@@ -121,7 +126,7 @@ def _plain(actions: list[Any]) -> list[tuple[Any, ...]]:
 
 @override(ELBv2Backend, "modify_listener")
 def _modify(
-    original: Any,
+    _original: Any,
     self: Any,
     arn: str,
     port: int | None = None,
@@ -130,18 +135,29 @@ def _modify(
     certificates: list[dict[str, Any]] | None = None,
     actions: list[dict[str, Any]] | None = None,
 ) -> Any:
-    """ModifyListener: checked like a new one."""
+    """ModifyListener: checked like a new one; moto would refuse TLS on a network load balancer."""
     [listener] = self.describe_listeners(None, [arn])
     balancer = self.load_balancers[listener.load_balancer_arn]
     if any(other.port == port and other is not listener for other in balancer.listeners.values()):
         raise DuplicateListenerError(f"A listener already exists on this port for this load balancer '{balancer.arn}'")
-    _check(self, balancer, protocol or listener.protocol, actions or [])
-    return original(self, arn, port, protocol, ssl_policy, certificates, actions)
+    protocol, given = protocol or listener.protocol, [str(one["CertificateArn"]) for one in certificates or []]
+    self._validate_port_and_protocol(balancer.type, port or listener.port, protocol)
+    if given or protocol not in tls.SPEAKS_TLS or not listener.certificates or ssl_policy:
+        kept = [] if protocol not in tls.SPEAKS_TLS else listener.certificates
+        tls.check(self, protocol, given or kept, ssl_policy)
+    _check(self, balancer, protocol, actions or [])
+    listener.port = port or listener.port
+    tls.equip(listener, protocol, given or listener.certificates, ssl_policy)
+    if actions:
+        listener.default_actions = [FakeAction(action) for action in actions]
+        listener._default_rule[0].actions = listener.default_actions
+    return listener
 
 
 @override(ELBv2Backend, "delete_listener")
 def _delete(original: Any, self: Any, listener_arn: str) -> Any:
-    """DeleteListener, its tags with it."""
+    """DeleteListener, its tags with it. Its certificates count as in use a little longer."""
     listener = original(self, listener_arn)
+    release(listener, certificates_of(listener))
     self.tagging_service.delete_all_tags_for_resource(listener_arn)
     return listener

@@ -52,7 +52,7 @@ def respond(listener: Any, request: Request) -> Answer:
     fitting = (rule.actions for rule in rules if all(_fits(condition, request) for condition in rule.conditions))
     actions = next(fitting, listener.default_actions)
     final = [action for action in actions if action.type in ("fixed-response", "redirect", "forward")]
-    return _act(final[-1].type, final[-1].data, request) if final else _page(HTTPStatus.INTERNAL_SERVER_ERROR)
+    return _act(final[-1].type, final[-1].data, request) if final else page(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _act(kind: str, data: Mapping[str, Any], request: Request) -> Answer:
@@ -65,7 +65,7 @@ def _act(kind: str, data: Mapping[str, Any], request: Request) -> Answer:
         status = int(config["StatusCode"].removeprefix("HTTP_"))
         return Answer(status, headers=(("Location", _location(config, request)),))
     # What AWS says with an empty target group, and what it says when its targets do not take the connection.
-    return _page(HTTPStatus.SERVICE_UNAVAILABLE)
+    return page(HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _location(config: Mapping[str, Any], request: Request) -> str:
@@ -90,9 +90,10 @@ def _location(config: Mapping[str, Any], request: Request) -> str:
     return f"{scheme}://{part('Host', '#{host}')}{suffix}{place}{'?' + query if query else ''}"
 
 
-def _page(status: HTTPStatus) -> Answer:
+def page(status: HTTPStatus, words: str = "") -> Answer:
+    """The load balancer's own page for an error, with AWS's words for it if there are any besides the status."""
     title = f"{status.value} {status.phrase}"
-    body = f"<html>\r\n<head><title>{title}</title></head>\r\n<body>{title}</body>\r\n</html>\r\n"
+    body = f"<html>\r\n<head><title>{title}</title></head>\r\n<body>{words or title}</body>\r\n</html>\r\n"
     return Answer(status.value, "text/html", body.encode())
 
 

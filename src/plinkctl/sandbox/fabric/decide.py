@@ -16,11 +16,13 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from moto.elbv2.models import elbv2_backends
 
 from plinkctl.sandbox import interfaces, world
+from plinkctl.sandbox.elb import tls
 from plinkctl.sandbox.fabric import alb
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Verdict:
         path: the hops it had passed before.
         reason: why, in words.
         listener: moto's listener that answers, when the kind is ok.
+        front: moto's listener at which TLS ends, when it does: the one that answers, or a network load balancer's.
         seen_as: the source address the answering load balancer sees.
         crossing: the private link it went over, if it got that far.
     """
@@ -75,6 +78,7 @@ class Verdict:
     path: tuple[str, ...]
     reason: str
     listener: Any = None
+    front: Any = None
     seen_as: str = ""
     crossing: Crossing | None = None
 
@@ -131,12 +135,34 @@ def _check(balancer: Any, group: Any, target: dict[str, Any], path: tuple[str, .
         return Health("unhealthy", "Target.FailedHealthChecks", f"Health checks failed ({verdict.reason})")
     if group.health_check_protocol not in ("HTTP", "HTTPS"):
         return Health("healthy")
+    if (problem := _unspoken(group, verdict)) is not None:
+        return problem
     host = f"{verdict.seen_as}:{port}"
-    request = alb.Request(path=group.health_check_path or "/", host=host, source=verdict.seen_as, port=port)
-    status = alb.respond(verdict.listener, request).status
+    request = alb.Request(
+        path=group.health_check_path or "/",
+        host=host,
+        source=verdict.seen_as,
+        port=port,
+        scheme=group.health_check_protocol.lower(),
+    )
+    plain = verdict.front is not None and group.health_check_protocol == "HTTP"
+    status = HTTPStatus.BAD_REQUEST.value if plain else alb.respond(verdict.listener, request).status
     if _matches(status, str((group.matcher or {}).get("HttpCode") or "200-399")):
         return Health("healthy")
     return Health("unhealthy", "Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{status}]")
+
+
+def _unspoken(group: Any, verdict: Verdict) -> Health | None:
+    """What comes of a check in HTTPS where it cannot be spoken; None when it can, or is not wanted.
+
+    The certificate is not looked at. A check does not speak TLS 1.3, which AWS's guide names as a reason for failure.
+    """
+    secure, asked = verdict.front is not None, group.health_check_protocol == "HTTPS"
+    if asked and not secure:
+        return Health("unhealthy", "Target.FailedHealthChecks", "Health checks failed (the target does not speak TLS)")
+    if asked and set(tls.versions(verdict.front)) == {"TLSv1.3"}:
+        return Health("unhealthy", "Target.FailedHealthChecks", "Health checks failed (the target takes only TLS 1.3)")
+    return None
 
 
 def _matches(status: int, codes: str) -> bool:
@@ -225,10 +251,22 @@ def _balance(node: Any, port: int, path: tuple[str, ...]) -> Verdict:
     healthy = [target for target in targets if _check(balancer, group, target, path).state == "healthy"]
     for target in healthy or targets:
         for address in _addresses(balancer, group, node, target["Id"]):
-            return _between(node, address, int(target["Port"]), path)
+            verdict = _between(node, address, int(target["Port"]), path)
+            return _unwrapped(verdict, listener, group) if listener.protocol == "TLS" else verdict
     where = "" if _crosses_zones(balancer, group) else f" in zone {node.subnet.availability_zone_id}"
     reason = f"the listener on port {port} has no target{where}"
     return Verdict(kind=Kind.REFUSE, hop=here, path=path, reason=reason)
+
+
+def _unwrapped(verdict: Verdict, listener: Any, group: Any) -> Verdict:
+    """Behind a network load balancer's TLS listener, which passes on plain text, or TLS of its own to a TLS group."""
+    if verdict.kind is not Kind.OK:
+        return verdict
+    if (group.protocol == "TLS") != (verdict.front is not None):
+        # As on AWS it cannot work; there the client's connection stands first, and is then closed.
+        reason = f"the target group speaks {group.protocol}, the target {verdict.listener.protocol}"
+        return replace(verdict, kind=Kind.REFUSE, reason=reason, listener=None, front=None)
+    return replace(verdict, front=listener)
 
 
 def _answer(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verdict:
@@ -242,11 +280,9 @@ def _answer(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verd
     if listener is None:
         reason = f"{balancer.name} has no listener on port {port}"
         return Verdict(kind=Kind.REFUSE, hop=here, path=path, reason=reason)
-    if listener.protocol != "HTTP":
-        reason = f"the sandbox does not speak {listener.protocol}"
-        return Verdict(kind=Kind.REFUSE, hop=here, path=path, reason=reason)
     reason = f"{balancer.name} answers on port {port}"
-    return Verdict(kind=Kind.OK, hop=here, path=path, reason=reason, listener=listener, seen_as=seen_as)
+    front = listener if listener.protocol == "HTTPS" else None
+    return Verdict(kind=Kind.OK, hop=here, path=path, reason=reason, listener=listener, front=front, seen_as=seen_as)
 
 
 # ----------------------------------------------------------------------------------- reading moto's objects

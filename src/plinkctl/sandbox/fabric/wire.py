@@ -25,12 +25,10 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 from plinkctl.sandbox import interfaces, world
-from plinkctl.sandbox.fabric import alb, decide, names
+from plinkctl.sandbox.fabric import decide, http, names
 from plinkctl.sandbox.fabric.decide import Kind
 from plinkctl.sandbox.monitoring import Passage
 
@@ -263,7 +261,7 @@ class _Caller(socketserver.BaseRequestHandler):
             self._reply(_OK)
             before = _carried(self.request)
             try:
-                _Balancer(self.request, self.client_address, _Answering(self.server.fabric.world, verdict))  # type: ignore[arg-type]  # its server is only handed on
+                http.answer(self.request, self.server.fabric.world, verdict)
             finally:
                 with self.server.fabric.world.lock:
                     passage.end(_carried(self.request) - before)
@@ -281,66 +279,3 @@ class _Caller(socketserver.BaseRequestHandler):
                 raise _Ended
             got += more
         return got
-
-
-@dataclass(frozen=True, slots=True)
-class _Answering:
-    """What the load balancer at the end of a connection has to know."""
-
-    world: world.World
-    verdict: decide.Verdict
-
-
-class _Balancer(BaseHTTPRequestHandler):
-    """The application load balancer at the end of a connection: HTTP/1.1, answered by the listener's rules."""
-
-    server: Any
-    protocol_version = "HTTP/1.1"
-    timeout = 60  # seconds; AWS's default idle timeout
-    disable_nagle_algorithm = True
-
-    def version_string(self) -> str:
-        """What the `Server` header says."""
-        return "awselb/2.0"
-
-    def answer(self) -> None:
-        """Answer one request of any method."""
-        listener = self.server.verdict.listener
-        place = urlsplit(self.path)
-        self._drain()
-        request = alb.Request(
-            method=self.command,
-            path=place.path or "/",
-            query=place.query,
-            host=self.headers.get("Host", ""),
-            source=self.server.verdict.seen_as,
-            port=int(listener.port),
-            headers={name.lower(): value for name, value in self.headers.items()},
-        )
-        # The rules of this moment: they may have changed since the connection was made.
-        with self.server.world.lock:
-            answer = alb.respond(listener, request)
-        self.send_response(answer.status)
-        for name, value in answer.headers:
-            self.send_header(name, value)
-        if answer.content_type:
-            self.send_header("Content-Type", f"{answer.content_type}; charset=utf-8")
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = answer  # noqa: N815 - http.server's names
-
-    def _drain(self) -> None:
-        """Read the body away; without a stated length the connection cannot be used again."""
-        length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or "Transfer-Encoding" in self.headers:
-            self.close_connection = True
-            return
-        left = int(length)
-        while left > 0 and (read := self.rfile.read(min(left, 65536))):
-            left -= len(read)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """Say nothing: the flow log has it."""
