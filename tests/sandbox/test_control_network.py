@@ -212,7 +212,8 @@ def test_tags_are_listed_while_their_resource_lives_and_no_longer(
     refused(codes[kind], ec2.create_tags, Resources=[resource], Tags=[{"Key": "a", "Value": "b"}])
 
 
-def test_lists_come_in_pages_and_by_tag(consumer: Any) -> None:
+def test_lists_come_in_pages_and_by_tag(sandbox: world.World, consumer: Any) -> None:
+    sandbox.quotas = {"vpcs": 10}
     ec2 = consumer.client("ec2")
     for number in range(6):
         tags = [{"ResourceType": "vpc", "Tags": [{"Key": "n", "Value": str(number)}]}]

@@ -193,7 +193,8 @@ def test_every_call_is_written_down(served: gateway.Server, provider: Any, refus
     assert made.number < failed.number < listed.number
 
 
-def test_parallel_callers_lose_nothing(served: gateway.Server, provider: Any) -> None:
+def test_parallel_callers_lose_nothing(served: gateway.Server, sandbox: world.World, provider: Any) -> None:
+    sandbox.quotas = {"vpcs": 100}
     ec2 = provider.client("ec2")
     before = served.gateway.calls[-1].number if served.gateway.calls else 0
 
@@ -243,6 +244,35 @@ def test_a_clock_that_makes_no_sense_is_refused(served: gateway.Server, sandbox:
     assert status == 400
     assert json.loads(text)["error"]
     assert sandbox.clock.now() == before
+
+
+def test_settings_are_told_and_taken_and_given_back(served: gateway.Server, sandbox: world.World) -> None:
+    def settings(wish: Any = None) -> Any:
+        status, text = ask(served, "POST" if wish else "GET", "/_sandbox/settings", wish, **bearer(served))
+        assert status == 200, text
+        return json.loads(text)
+
+    before = settings()
+    assert (before["visibility"], before["page_size"], before["quotas"]["vpcs"]) == (0, None, 5)
+    taken = settings({"visibility": 2.5, "page_size": 1, "quotas": {"vpcs": 100, "roles": 3}, "seed": 7})
+    assert (taken["visibility"], taken["page_size"], taken["seed"]) == (2.5, 1, 7)
+    assert (taken["quotas"]["vpcs"], taken["quotas"]["roles"]) == (100, 3)
+    assert settings({"quotas": {"vpcs": None}})["quotas"] == before["quotas"] | {"roles": 3}
+    assert settings({"visibility": None, "page_size": None, "quotas": None, "seed": None}) == before
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {}, [], {"pages": 1}, {"page_size": 0}, {"page_size": 1.5}, {"visibility": -1}, {"visibility": "long"},
+        {"quotas": {"vpcs": -1}}, {"quotas": {"cats": 1}}, {"quotas": 3}, {"page_size": 1, "seed": True},
+    ],
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_refused_whole(served: gateway.Server, sandbox: world.World, wish: Any) -> None:
+    status, text = ask(served, "POST", "/_sandbox/settings", wish, **bearer(served))
+    assert status == 400
+    assert json.loads(text)["error"]
+    assert (sandbox.page_size, sandbox.visibility, sandbox.quotas, sandbox.seed) == (None, 0, {}, 0)
 
 
 def test_reset_takes_the_resources_and_leaves_the_keys(served: gateway.Server, provider: Any) -> None:

@@ -20,6 +20,7 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.subnets import Subnet
 
 from plinkctl.sandbox import patch, world
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def _number(subnet: Any, address: str) -> int:
 @patch.override(NetworkInterfaceBackend, "create_network_interface")
 def _created(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
     """An interface takes its place on the shelf, whoever made it."""
+    refuse_more("network-interfaces", len(self.enis))
     eni = original(self, *args, **kwargs)
     _addresses(eni.subnet).taken.add(_number(eni.subnet, eni.private_ip_address))
     _shelf(self).placed[eni.vpc_id, str(eni.private_ip_address)] = eni

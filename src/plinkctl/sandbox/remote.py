@@ -46,7 +46,12 @@ def set_clock(running: Running, *, advance: float | None = None, speed: float | 
     return dict(_ask(running, "POST", "clock", wish))
 
 
-def _ask(running: Running, method: str, path: str, body: dict[str, float] | None = None) -> Any:
+def settings(running: Running, **wish: Any) -> dict[str, Any]:
+    """The settings in force (`door.settings`), after those given were taken over; None takes one back."""
+    return dict(_ask(running, "POST", "settings", wish) if wish else _ask(running, "GET", "settings"))
+
+
+def _ask(running: Running, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     request = urllib.request.Request(  # noqa: S310 - the URL is http on loopback, from our own file
         f"{running.url}/_sandbox/{path}",
         method=method,

@@ -24,16 +24,18 @@ from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.compute.roles import INTERFACE_RIGHTS, allows, assumable, find_role
 from plinkctl.sandbox.interfaces import Owner
+from plinkctl.sandbox.manners.quotas import QuotaError, refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Why a function is in its state, as AWS says it: state -> (code, sentence).
-REASONS: Final = {
-    "Pending": ("Creating", "The function is being created."),
-    "Failed": ("SubnetOutOfIPAddresses", "The subnet has no free IP addresses."),
+#: Why a function has no interfaces, by what EC2 said: Lambda's code and sentence.
+_FAILURES: Final = {
+    "InsufficientFreeAddressesInSubnet": ("SubnetOutOfIPAddresses", "The subnet has no free IP addresses."),
+    "NetworkInterfaceLimitExceeded": ("EniLimitExceeded", "The account has no network interface left in this Region."),
+    "EniLimitExceeded": ("EniLimitExceeded", "The VPC has as many network interfaces of functions as it may have."),
 }
 
 
@@ -55,6 +57,7 @@ class Function:
         update: InProgress, then Successful; of the last change.
         account, region: where it lives.
         places: what names its interfaces, one for each subnet; see `_place`.
+        failure: why it, or its last change, has failed: Lambda's code and sentence.
     """
 
     life: Timeline
@@ -62,6 +65,7 @@ class Function:
     account: str
     region: str
     places: list[str]
+    failure: tuple[str, str] = ("", "")
 
 
 def _functions() -> list[Any]:
@@ -143,7 +147,11 @@ def _quoted(action: str, code: str, message: str) -> str:
 
 
 def _plug(function: Any, subnets: list[Any]) -> None:
-    """Give a function its interfaces, and take away those nobody uses any more. Raises EC2ClientError."""
+    """Give a function its interfaces, and take away those nobody uses any more.
+
+    Raises:
+        EC2ClientError, QuotaError: there is no address or no interface left; `failure` says it in Lambda's words.
+    """
     groups = (function._vpc_config or {}).get("SecurityGroupIds") or []
     before = function.sandbox.places
     function.sandbox.places = []
@@ -153,6 +161,12 @@ def _plug(function: Any, subnets: list[Any]) -> None:
         for eni in held:
             interfaces.keep(eni)
         if not held:
+            shelf = subnet.ec2_backend.enis
+            refuse_more(
+                "lambda-interfaces-per-vpc",
+                len(shelf),
+                lambda: sum(one.interface_type == "lambda" and one.vpc_id == subnet.vpc_id for one in shelf.values()),  # noqa: B023 - asked at once
+            )
             description = f"AWS Lambda VPC ENI-{function.function_name}-{uuid.uuid4()}"
             interfaces.make(subnet, groups, Owner("lambda", place), description=description)
         function.sandbox.places.append(place)
@@ -202,7 +216,8 @@ def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
     )
     try:
         _plug(function, subnets)
-    except EC2ClientError:
+    except (EC2ClientError, QuotaError) as error:
+        function.sandbox.failure = _FAILURES[error.code]
         function.sandbox.life.turn(moment, ("Pending", 0), ("Failed", delay))
     return self.publish_version(function.function_name) if spec.get("Publish") else function
 
@@ -227,9 +242,13 @@ def _configuration(original: Any, self: Any, on_create: bool = False) -> dict[st
     """FunctionConfiguration, with the state of this moment."""
     config = dict(original(self, on_create))
     config["State"] = state = state_of(self)
-    if state in REASONS:
-        config["StateReasonCode"], config["StateReason"] = REASONS[state]
-    config["LastUpdateStatus"] = self.sandbox.update.at(world.now())
+    if state == "Pending":
+        config["StateReasonCode"], config["StateReason"] = "Creating", "The function is being created."
+    elif state == "Failed":
+        config["StateReasonCode"], config["StateReason"] = self.sandbox.failure
+    config["LastUpdateStatus"] = update = self.sandbox.update.at(world.now())
+    if update == "Failed":
+        config["LastUpdateStatusReasonCode"], config["LastUpdateStatusReason"] = self.sandbox.failure
     config["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
     return config
 
@@ -245,8 +264,13 @@ def _update_configuration(original: Any, self: Any, function_name: str, qualifie
         _check_role(self.account_id, body.get("Role", function.role), in_vpc=bool(subnets))
     original(self, function_name, qualifier, body)
     _log_to(function, body)
-    _plug(function, subnets)
     _changing(function)
+    try:
+        _plug(function, subnets)
+    except (EC2ClientError, QuotaError) as error:
+        function.sandbox.failure = _FAILURES[error.code]
+        delay = world.current().profile.function
+        function.sandbox.update.turn(world.now(), ("InProgress", 0), ("Failed", delay))
     return function.get_configuration()
 
 

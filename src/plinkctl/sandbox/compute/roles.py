@@ -20,6 +20,7 @@ from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import LogsBackend
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
@@ -73,6 +74,7 @@ def _create_role(
 ) -> Any:
     """CreateRole: its age counts by the clock of the sandbox, and its trust policy is read at once."""
     IAMTrustPolicyDocumentValidator(assume_role_policy_document).validate()
+    refuse_more("roles", len(self.roles))
     role = original(self, role_name, assume_role_policy_document, *args, **kwargs)
     role.create_date = world.moment(world.now())
     role.sandbox_since, role.sandbox_rights_since = world.now(), {}
@@ -118,6 +120,7 @@ def _attach_policy(original: Any, self: Any, policy_arn: str, role_name: str) ->
     role = self.get_role(role_name)
     if policy_arn in role.managed_policies:
         return
+    refuse_more("managed-policies-per-role", len(role.managed_policies))
     original(self, policy_arn, role_name)
     role.sandbox_rights_since[policy_arn] = world.now()
 
@@ -200,6 +203,8 @@ def _log_group(backend: Any, arn: str) -> Any:
 @override(LogsBackend, "create_log_group")
 def _create_log_group(original: Any, self: Any, log_group_name: str, tags: dict[str, str], **kwargs: Any) -> Any:
     """CreateLogGroup, seen a little later."""
+    if log_group_name not in self.groups:
+        refuse_more("log-groups", len(self.groups))
     group = original(self, log_group_name, tags, **kwargs)
     arn = group.arn.removesuffix(":*")
     born(self, "log group", self.groups, log_group_name, log_group_name, arn, f"{arn}:*")

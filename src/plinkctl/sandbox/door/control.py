@@ -7,6 +7,8 @@ are JSON. This module translates; it keeps nothing.
     POST /_sandbox/reset             forget every resource, call and flow; accounts and keys stay
     GET  /_sandbox/calls?since=N     the API calls with a number above N
     GET  /_sandbox/flows?since=N     the decisions on connections with a number above N
+    GET  /_sandbox/settings          how late, how small, how few: see `settings`
+    POST /_sandbox/settings          {"seed", "visibility", "page_size", "quotas"}, any of them; null for the usual
     POST /_sandbox/clock             {"advance": seconds} and/or {"speed": factor}; 0 freezes
 """
 
@@ -22,6 +24,7 @@ from urllib.parse import parse_qs
 from werkzeug.wrappers import Response
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.door import settings
 
 if TYPE_CHECKING:
     from plinkctl.sandbox.door.gateway import Gateway
@@ -50,6 +53,11 @@ def answer(gateway: Gateway, environ: dict[str, Any], body: bytes, *, token: str
             case "POST", "clock":
                 set_clock(gateway.world.clock, json.loads(body or b"{}"))
                 return _say(status(gateway))
+            case "GET", "settings":
+                return _say(settings.read(gateway.world))
+            case "POST", "settings":
+                settings.change(gateway.world, json.loads(body or b"{}"))
+                return _say(settings.read(gateway.world))
             case _:
                 return _say({"error": f"no control path {asked[0]} {asked[1]}"}, 404)
     except ValueError as error:

@@ -8,6 +8,7 @@ from moto.ec2.exceptions import EC2ClientError, InvalidSecurityGroupNotFoundErro
 from werkzeug.exceptions import HTTPException
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.manners.quotas import refuse_more
 
 if TYPE_CHECKING:
     from plinkctl.sandbox.ec2.services import Service
@@ -55,4 +56,5 @@ def check_groups(backend: Any, vpc_id: str, group_ids: list[str]) -> list[str]:
     for group_id in group_ids:
         if group_id not in backend.groups[vpc_id]:
             raise InvalidSecurityGroupNotFoundError(group_id)
+    refuse_more("security-groups-per-interface", len(group_ids) - 1)
     return group_ids or [backend.get_default_security_group(vpc_id).id]

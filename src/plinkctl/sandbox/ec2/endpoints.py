@@ -34,6 +34,7 @@ from plinkctl.sandbox.ec2.answers import (
 )
 from plinkctl.sandbox.ec2.permissions import caller_arn, find_service
 from plinkctl.sandbox.interfaces import Owner
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born
 from plinkctl.sandbox.patch import override
 
@@ -209,6 +210,11 @@ def _create(_original: Any, self: Any) -> ActionResult:
         if private_dns:
             private_names.check(vpc, service, waiting=service.acceptance)
         tags = given_tags(self, "vpc-endpoint")
+        refuse_more(
+            "interface-endpoints-per-vpc",
+            len(backend.vpc_end_points),
+            lambda: sum(one.vpc_id == vpc.id for one in backend.vpc_end_points.values()),
+        )
 
         endpoint_id = world.new_id("vpce")
         moto = VPCEndPoint(backend, endpoint_id, vpc.id, name, "Interface", None, [], tags=tags)

@@ -18,6 +18,7 @@ from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.utils import is_tag_filter
 
 from plinkctl.sandbox.ec2.defaults import default_vpc
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
@@ -46,6 +47,7 @@ def _create(
         raise EC2ClientError("VPCIdNotSpecified", "No default VPC for this user")
     if any(group.name == name for group in self.groups[vpc.id].values()):
         raise EC2ClientError("InvalidGroup.Duplicate", f"The security group '{name}' already exists for VPC '{vpc.id}'")
+    refuse_more("security-groups", sum(len(groups) for groups in self.groups.values()))
     group = original(self, name, description, vpc.id, tags, True, is_default)
     born(self, "group", self.groups[vpc.id], group.id, group.id)
     if is_default:

@@ -28,6 +28,7 @@ from moto.ec2.responses.vpcs import VPCs
 
 from plinkctl.sandbox import interfaces, zones
 from plinkctl.sandbox.ec2.answers import given_tags, once
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born
 from plinkctl.sandbox.patch import override
 
@@ -80,6 +81,11 @@ def _create_subnet(
     if zone is None:
         wrong = availability_zone or availability_zone_id
         raise InvalidAvailabilityZoneError(wrong, ", ".join(one.name for one in known))
+    refuse_more(
+        "subnets-per-vpc",
+        sum(len(subnets) for subnets in self.subnets.values()),
+        lambda: sum(one.vpc_id == vpc_id for subnets in self.subnets.values() for one in subnets.values()),
+    )
     subnet = original(self, vpc_id, cidr_block, ipv6_cidr_block, zone.name, None, ipv6_native, tags)
     born(self, "subnet", self.subnets[zone.name], subnet.id, subnet.id)
     subnet._availability_zone = zone
@@ -90,6 +96,7 @@ def _create_subnet(
 @override(VPCBackend, "create_vpc")
 def _create_vpc(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
     """CreateVpc, seen a little later."""
+    refuse_more("vpcs", len(self.vpcs))
     vpc = original(self, *args, **kwargs)
     born(self, "vpc", self.vpcs, vpc.id, vpc.id)
     return vpc
@@ -181,6 +188,12 @@ def _modify_vpc_attribute(original: Any, self: Any) -> Any:
 @override(RouteBackend, "create_route_table")
 def _make_route_table(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
     """A route table, seen a little later."""
+    vpc_id = args[0] if args else kwargs["vpc_id"]
+    refuse_more(
+        "route-tables-per-vpc",
+        len(self.route_tables),
+        lambda: sum(table.vpc_id == vpc_id for table in self.route_tables.values()),
+    )
     table = original(self, *args, **kwargs)
     born(self, "route table", self.route_tables, table.id, table.id)
     return table

@@ -30,6 +30,7 @@ from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2.services import all_services
 from plinkctl.sandbox.interfaces import Owner
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
@@ -159,6 +160,11 @@ def _create(
             raise DuplicateLoadBalancerName(
                 f"A load balancer with the same name '{name}' exists, but with different settings"
             )
+    refuse_more(
+        f"{kind}-load-balancers",
+        len(self.load_balancers),
+        lambda: sum(one.type == kind for one in self.load_balancers.values()),
+    )
     ec2 = self.ec2_backend
     subnets = _subnets(ec2, kind, scheme, wanted_subnets)
     vpc_id = subnets[0].vpc_id

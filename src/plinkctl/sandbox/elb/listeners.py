@@ -11,6 +11,7 @@ from moto.elbv2.models import ELBv2Backend
 from plinkctl.sandbox import world
 from plinkctl.sandbox.elb import tls
 from plinkctl.sandbox.elb.balancers import all_balancers
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.names.certificates import certificates_of, release
 from plinkctl.sandbox.patch import override
@@ -99,6 +100,7 @@ def _create(
         raise DuplicateListenerError(
             f"A listener already exists on this port for this load balancer '{load_balancer_arn}'"
         )
+    refuse_more(f"listeners-per-{balancer.type}-load-balancer", len(balancer.listeners))
     self._validate_port_and_protocol(balancer.type, port, protocol)
     _check(self, balancer, protocol, actions)
     listener = original(self, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, alpn_policy, tags)

@@ -23,6 +23,7 @@ from moto.elbv2.models import ELBv2Backend
 from plinkctl.sandbox import world
 from plinkctl.sandbox.elb.listeners import bound_groups
 from plinkctl.sandbox.fabric import decide
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
@@ -45,6 +46,7 @@ def _create(original: Any, self: Any, name: str, **kwargs: Any) -> Any:
             )
     if kwargs.get("target_type") == "alb" and kwargs.get("protocol") != "TCP":
         raise ValidationError("Protocol must be TCP for target groups with target type 'alb'")
+    refuse_more("target-groups", len(self.target_groups))
     group = original(self, name, **kwargs)
     group.sandbox_asked, group.sandbox_since = asked, {}
     born(self, "target group", self.target_groups, group.arn, group.arn)

@@ -1,0 +1,48 @@
+"""How awkward a running world is: what may be set while it runs, read and checked."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from plinkctl.sandbox.manners import quotas
+
+if TYPE_CHECKING:
+    from plinkctl.sandbox.world import World
+
+
+def read(sandbox: World) -> dict[str, Any]:
+    """The settings in force: `seed`, `visibility` (seconds), `page_size` (None for AWS's), `quotas` (all of them)."""
+    return {
+        "seed": sandbox.seed,
+        "visibility": sandbox.lag,
+        "page_size": sandbox.page_size,
+        "quotas": {name: sandbox.quotas.get(name, quota.value) for name, quota in quotas.QUOTAS.items()},
+    }
+
+
+def change(sandbox: World, wish: Any) -> None:
+    """Take over the settings that are given; None takes back to what the profile, or AWS, has.
+
+    Raises:
+        ValueError: for a setting there is not, or a value it cannot have; nothing is changed then.
+    """
+    known = {"seed", "visibility", "page_size", "quotas"}
+    if not isinstance(wish, dict) or not wish or wish.keys() - known:
+        raise ValueError(f"the settings are {', '.join(sorted(known))}; any of them can be given, and nothing else")
+    checked = {name: _checked(sandbox, name, value) for name, value in wish.items()}
+    for name, value in checked.items():
+        setattr(sandbox, name, value)
+
+
+def _checked(sandbox: World, name: str, value: Any) -> Any:
+    if name == "quotas":
+        return {} if value is None else quotas.changed(sandbox.quotas, value)
+    if value is None:
+        return 0 if name == "seed" else None
+    least = 1 if name == "page_size" else 0
+    number = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+    if not number or value < least or (name != "visibility" and value != int(value)):
+        kind = "a number" if name == "visibility" else "a whole number"
+        raise ValueError(f"{name} must be {kind} of {least} or more, or null, not {value!r}")
+    return float(value) if name == "visibility" else int(value)
