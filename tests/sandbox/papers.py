@@ -42,7 +42,7 @@ def paper(
     """A certificate for these names, signed by an authority or by itself; times in seconds from now."""
     private = key or ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
