@@ -38,7 +38,7 @@ NEIGHBOURS: Final = {
 APART: Final = {"sandbox", "probe"}  # the local AWS; and the code that is sent to Lambda alone
 
 DOORS: Final = {
-    "boto3": ("aws/session.py",),
+    "boto3": ("aws/session.py", "sandbox/neighbours.py"),
     "botocore": ("aws/session.py", "aws/faults.py"),
     "tenacity": ("aws/patience.py",),
     "yaml": ("config/", "render/"),

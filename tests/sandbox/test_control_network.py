@@ -280,3 +280,19 @@ def test_the_id_that_does_not_exist_is_the_one_named(place: Any, refused: Any) -
 def test_a_filter_that_does_not_exist_is_refused_even_over_nothing(consumer: Any, refused: Any, method: str) -> None:
     call = getattr(consumer.client("ec2"), method)
     refused("InvalidFilter", call, Filters=[{"Name": "colour", "Values": ["red"]}])
+
+
+def test_a_vpc_takes_its_default_acl_with_it_and_no_other(provider: Any, refused: Any) -> None:
+    ec2 = provider.client("ec2")
+    before = {acl["NetworkAclId"]: acl["Associations"] for acl in ec2.describe_network_acls()["NetworkAcls"]}
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZoneId="use1-az1")["Subnet"]["SubnetId"]
+    own = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+    ec2.delete_subnet(SubnetId=subnet)
+    assert all(
+        one["SubnetId"] != subnet for acl in ec2.describe_network_acls()["NetworkAcls"] for one in acl["Associations"]
+    )
+    refused("DependencyViolation", ec2.delete_vpc, VpcId=vpc)
+    ec2.delete_network_acl(NetworkAclId=own)
+    ec2.delete_vpc(VpcId=vpc)
+    assert {a["NetworkAclId"]: a["Associations"] for a in ec2.describe_network_acls()["NetworkAcls"]} == before

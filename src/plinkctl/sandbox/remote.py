@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from plinkctl.errors import PlinkError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from plinkctl.sandbox.daemon import Running
 
 _TIMEOUT: Final = 10.0
@@ -40,6 +42,16 @@ def flows(running: Running, *, since: int = 0) -> list[dict[str, Any]]:
     return list(_ask(running, "GET", f"flows?since={since}"))
 
 
+def census(running: Running) -> list[dict[str, Any]]:
+    """Everything there is, by account, region, kind and ID, with tags and settings (see `sandbox.census`)."""
+    return list(_ask(running, "GET", "census"))
+
+
+def neighbours(running: Running, link: str = "default") -> list[dict[str, Any]]:
+    """Populate both accounts with other people's resources that look like those of a link; the census with them."""
+    return list(_ask(running, "POST", "neighbours", {"link": link}))
+
+
 def set_clock(running: Running, *, advance: float | None = None, speed: float | None = None) -> dict[str, Any]:
     """Move the sandbox's clock ahead by `advance` seconds, or let it run `speed` times as fast (0 freezes it)."""
     wish = {name: value for name, value in (("advance", advance), ("speed", speed)) if value is not None}
@@ -51,7 +63,7 @@ def settings(running: Running, **wish: Any) -> dict[str, Any]:
     return dict(_ask(running, "POST", "settings", wish) if wish else _ask(running, "GET", "settings"))
 
 
-def _ask(running: Running, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def _ask(running: Running, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
     request = urllib.request.Request(  # noqa: S310 - the URL is http on loopback, from our own file
         f"{running.url}/_sandbox/{path}",
         method=method,

@@ -9,6 +9,8 @@ are JSON. This module translates; it keeps nothing.
     GET  /_sandbox/flows?since=N     the decisions on connections with a number above N
     GET  /_sandbox/settings          how late, how small, how few: see `settings`
     POST /_sandbox/settings          {"seed", "visibility", "page_size", "quotas"}, any of them; null for the usual
+    GET  /_sandbox/census            every resource of every account, as JSON
+    POST /_sandbox/neighbours        {"link": name}: populate the accounts with other people's resources
     POST /_sandbox/clock             {"advance": seconds} and/or {"speed": factor}; 0 freezes
 """
 
@@ -23,7 +25,8 @@ from urllib.parse import parse_qs
 
 from werkzeug.wrappers import Response
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import neighbours, world
+from plinkctl.sandbox.census import census
 from plinkctl.sandbox.door import settings
 
 if TYPE_CHECKING:
@@ -50,6 +53,11 @@ def answer(gateway: Gateway, environ: dict[str, Any], body: bytes, *, token: str
                 return _say([asdict(call) for call in list(gateway.calls) if call.number > since])
             case "GET", "flows":
                 return _say([asdict(flow) for flow in list(gateway.fabric.flows) if flow.number > since])
+            case "GET", "census":
+                return _say(census())
+            case "POST", "neighbours":
+                neighbours.move_in(gateway.world, f"http://{environ['HTTP_HOST']}", json.loads(body or b"{}"))
+                return _say(census())
             case "POST", "clock":
                 set_clock(gateway.world.clock, json.loads(body or b"{}"))
                 return _say(status(gateway))

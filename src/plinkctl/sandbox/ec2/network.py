@@ -130,12 +130,14 @@ def _delete_subnet(original: Any, self: Any, subnet_id: str) -> Any:
         raise DependencyViolationError(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
     for table in self.route_tables.values():
         table._associations = {key: one for key, one in table._associations.items() if one != subnet_id}
+    for acl in self.network_acls.values():
+        acl._associations = {key: one for key, one in acl._associations.items() if one.subnet_id != subnet_id}
     return original(self, subnet_id)
 
 
 @override(VPCBackend, "delete_vpc")
 def _delete_vpc(original: Any, self: Any, vpc_id: str) -> Any:
-    """DeleteVpc: takes the default group and the main route table with it, and nothing else."""
+    """DeleteVpc: takes the default group, the main route table and the default ACL with it, and nothing else."""
     vpc = self.get_vpc(vpc_id)
     groups = list(self.groups[vpc_id].values())
     tables = [table for table in self.route_tables.values() if table.vpc_id == vpc_id]
@@ -144,6 +146,7 @@ def _delete_vpc(original: Any, self: Any, vpc_id: str) -> Any:
         *[group for group in groups if not group.is_default],
         *[table for table in tables if table.main_association_id is None],
         *[one for one in self.vpc_end_points.values() if one.vpc_id == vpc_id],
+        *[acl for acl in self.network_acls.values() if acl.vpc_id == vpc_id and not acl.default],
         *[gateway for gateway in self.internet_gateways.values() if gateway.vpc is vpc],
     ]
     if blockers:
@@ -153,6 +156,8 @@ def _delete_vpc(original: Any, self: Any, vpc_id: str) -> Any:
         group.is_default = False  # moto deletes these two by the calls that refuse them to callers
     for table in tables:
         table.main_association_id = None
+    for acl in [acl for acl in self.network_acls.values() if acl.vpc_id == vpc_id]:
+        del self.network_acls[acl.id]  # which moto forgets
     return original(self, vpc_id)
 
 
