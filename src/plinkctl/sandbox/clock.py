@@ -97,6 +97,7 @@ class Profile:
     private_dns: float = 0.0  # the verification of a private DNS name, once started
     private_dns_again: float = 0.0  # how often a verified name is looked at again; 0: only when asked to
     latency: float = 0.0  # of every API call
+    throttle: float = 0.0  # how many times AWS's request rates are let through; 0 lets everything through
 
 
 INSTANT: Final = Profile(name="instant")
@@ -120,6 +121,7 @@ BRISK: Final = Profile(
     private_dns=0.5,
     visibility=0.05,
     latency=0.010,
+    throttle=10,
 )
 
 REAL: Final = Profile(
@@ -142,6 +144,7 @@ REAL: Final = Profile(
     private_dns_again=86400,  # a guess: the guide says that it is looked at again, not when
     visibility=5,  # the AWS load balancer controller waits up to 20 s for a listener, Terraform 5 minutes for EC2's
     latency=0.120,
+    throttle=1,  # the rates and their sources are in door/throttle.py
 )
 
 PROFILES: Final = {profile.name: profile for profile in (INSTANT, BRISK, REAL)}

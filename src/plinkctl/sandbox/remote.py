@@ -9,12 +9,11 @@ import json
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
-from plinkctl.errors import PlinkError
+from plinkctl.errors import PlinkError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from plinkctl.sandbox.daemon import Running
 
 _TIMEOUT: Final = 10.0
@@ -28,12 +27,12 @@ def status(running: Running) -> dict[str, Any]:
 
 
 def reset(running: Running) -> None:
-    """Forget every resource of both accounts, the call log and the flow log; keys and accounts stay."""
+    """Forget every resource of both accounts, both logs and the fault rules; keys and accounts stay."""
     _ask(running, "POST", "reset")
 
 
 def calls(running: Running, *, since: int = 0) -> list[dict[str, Any]]:
-    """The API calls with a number above `since`, oldest first (the fields of `gateway.Call`)."""
+    """The API calls with a number above `since`, oldest first (the fields of `calls.Call`)."""
     return list(_ask(running, "GET", f"calls?since={since}"))
 
 
@@ -63,7 +62,27 @@ def settings(running: Running, **wish: Any) -> dict[str, Any]:
     return dict(_ask(running, "POST", "settings", wish) if wish else _ask(running, "GET", "settings"))
 
 
-def _ask(running: Running, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+def faults(running: Running) -> dict[str, Any]:
+    """The fault rules in `rules`, each with how many calls it `matched` and `fired` on; `landing` late effects wait."""
+    return dict(_ask(running, "GET", "faults"))
+
+
+def set_faults(running: Running, document: Any, *, replace: bool = False) -> dict[str, Any]:
+    """Set the fault rules of a document (`door/rules.py`) beside those there are, or in their place.
+
+    Raises:
+        UsageError: some are wrong; `problems` has them all, and none was set.
+    """
+    return dict(_ask(running, "POST", f"faults?replace={int(replace)}", document))
+
+
+def clear_faults(running: Running, name: str | None = None) -> int:
+    """Take that fault rule away, or all; how many went. Raises PlinkError when there is none of that name."""
+    path = "faults" if name is None else f"faults?name={quote(name)}"
+    return int(_ask(running, "DELETE", path)["cleared"])
+
+
+def _ask(running: Running, method: str, path: str, body: Any = None) -> Any:
     request = urllib.request.Request(  # noqa: S310 - the URL is http on loopback, from our own file
         f"{running.url}/_sandbox/{path}",
         method=method,
@@ -74,7 +93,10 @@ def _ask(running: Running, method: str, path: str, body: Mapping[str, Any] | Non
         with _opener.open(request, timeout=_TIMEOUT) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
-        why = json.loads(error.read() or b"{}").get("error")
+        said = json.loads(error.read() or b"{}")
+        why = said.get("error")
+        if problems := said.get("problems"):
+            raise UsageError(str(why), problems=tuple(problems), code="bad_faults") from error
         raise PlinkError(f"the sandbox refused {method} {path}", why=why) from error
     except OSError as error:
         raise PlinkError(

@@ -23,6 +23,8 @@ from moto.iam.models import iam_backends
 
 from plinkctl.sandbox import patch
 from plinkctl.sandbox.clock import BRISK, INSTANT, PROFILES, REAL, Clock, Profile, Timeline
+from plinkctl.sandbox.door.faults import Faults
+from plinkctl.sandbox.door.throttle import Buckets
 from plinkctl.sandbox.names.authority import Authority
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class World:
         isolation: how functions are kept to their network, see `compute.isolation`.
         authority: signs the certificates ACM issues. It outlives a reset, as accounts and keys do.
         lock: guards moto's state; never wait on the network while holding it.
+        faults, buckets: what goes wrong on request, and how many calls are let in; the door's, see `door`.
     """
 
     profile: Profile = INSTANT
@@ -83,6 +86,8 @@ class World:
     quotas: dict[str, int] = field(default_factory=dict)
     isolation: Isolation = "shim"
     authority: Authority = field(default_factory=Authority.new, repr=False)
+    faults: Faults = field(default_factory=Faults)
+    buckets: Buckets = field(default_factory=Buckets)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
@@ -121,9 +126,10 @@ def current() -> World:
 
 
 def reset() -> None:
-    """Forget every resource of every account. Accounts and keys stay the same; so does the clock."""
+    """Forget every resource of every account, and every fault rule. Accounts, keys and the clock stay the same."""
     world = current()
     with world.lock:
+        world.faults, world.buckets = Faults(), Buckets()
         BackendDict.reset()
         for account in world.accounts:
             backend = iam_backends[account.id]["aws"]

@@ -2,7 +2,7 @@
 
 import click
 
-from plinkctl.cli.sandbox import life, look
+from plinkctl.cli.sandbox import life, look, trouble
 
 
 @click.group()
@@ -10,5 +10,15 @@ def sandbox() -> None:
     """A local AWS with two accounts, for trying and testing."""
 
 
-for _command in (life.start, life.stop, life.status, life.env, life.reset, look.flows, look.calls):
+for _command in (
+    life.start,
+    life.stop,
+    life.status,
+    life.env,
+    life.reset,
+    look.flows,
+    look.calls,
+    trouble.clock,
+    trouble.faults,
+):
     sandbox.add_command(_command)

@@ -10,6 +10,8 @@ from click.core import ParameterSource
 
 from plinkctl.cli.options import Duration, option, output_options, together
 from plinkctl.cli.sandbox.common import finish, folder_option, place_of, running_in, told
+from plinkctl.cli.sandbox.trouble import read_rules
+from plinkctl.errors import PlinkError
 
 _IDLE: Final = 3600.0
 # What AWS clients look at before their config file: left in place, it would lead them past the sandbox.
@@ -57,21 +59,39 @@ _OUTRANKING: Final = (
         metavar="DURATION",
         help="End by itself after so long without a call.  [default: 1h]",
     ),
+    option("--faults", metavar="FILE", help="Fault rules to begin with, as JSON; - for stdin.", envvar=None),
     folder_option,
     output_options,
 )
 @click.pass_context
 def start(
-    ctx: click.Context, /, *, profile: str, port: int, isolation: str, idle: float, folder: str | None, **_: Any
+    ctx: click.Context,
+    /,
+    *,
+    profile: str,
+    port: int,
+    isolation: str,
+    idle: float,
+    faults: str | None,
+    folder: str | None,
+    **_: Any,
 ) -> None:
     """Start it; one that runs is left as it is."""
 
     def work() -> Mapping[str, Any]:
-        from plinkctl.sandbox import daemon  # noqa: PLC0415
+        from plinkctl.sandbox import daemon, remote  # noqa: PLC0415
 
         place = place_of(folder)
+        wanted = read_rules(faults) if faults is not None else None
         before = daemon.find(place)
         running = daemon.start(place, profile, idle_seconds=idle, port=port, isolation=isolation)
+        if wanted is not None:
+            try:
+                remote.set_faults(running, wanted, replace=True)
+            except PlinkError:
+                if before is None:
+                    daemon.stop(place)
+                raise
         known = "it runs already" if before else "it runs"
         where = f" --folder {shlex.quote(folder)}" if folder else ""
         click.echo(

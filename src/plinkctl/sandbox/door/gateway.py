@@ -1,34 +1,35 @@
 """The one door of the local AWS: an HTTP server on loopback in front of moto.
 
-What concerns every call is here and nowhere else: who may come in, one lock around moto's state, latency, the log of
-calls, and errors a client can read. What an action does is moto's and the patches' affair; what the function's traffic
-does is `fabric`'s. The functions of the sandbox really run code, so a stranger at this door would own the account of
-whoever started it: browsers, other hosts and unknown keys are turned away before anything is looked at.
+What concerns every call is here and nowhere else: who may come in, one lock around moto's state, latency, too many
+calls, faults on request, the log of calls, and errors a client can read. What an action does is moto's and the patches'
+affair; what the function's traffic does is `fabric`'s. The functions of the sandbox really run code, so a stranger at
+this door would own the account of whoever started it: browsers, other hosts and unknown keys are turned away before
+anything is looked at.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import ipaddress
 import logging
 import secrets
 import socket
+import sys
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
-from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.door import control, protocol
+from plinkctl.sandbox.door import catalogue, control, protocol, refusals, strikes, threshold
+from plinkctl.sandbox.door.calls import Calls
+from plinkctl.sandbox.door.faults import Late
+from plinkctl.sandbox.door.wires import WIRE, Listener, Wire
 from plinkctl.sandbox.fabric.wire import Fabric
 from plinkctl.sandbox.names.server import PublicDns
 
@@ -38,29 +39,12 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from plinkctl.sandbox.door.rules import Rule
+
 _log: Final = logging.getLogger(__name__)
 _HOST: Final = "127.0.0.1"
-#: Lambda takes 50 MB of zip, which base64 makes 67; nothing else comes near.
-_LARGEST: Final = 70 * 1024 * 1024
-_REMEMBERED: Final = 10_000
 #: Loaded before the first caller comes, who would otherwise wait for their modules.
 _WARM: Final = ("ec2", "elbv2", "iam", "sts", "awslambda", "logs")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One line of the call log. `number` counts from 1 and survives forgetting; `ms` is the time until the answer."""
-
-    number: int
-    time: str
-    account: str | None
-    service: str
-    action: str
-    region: str
-    request_id: str
-    status: int
-    error: str | None
-    ms: float
 
 
 class Gateway:
@@ -73,13 +57,12 @@ class Gateway:
     """
 
     def __init__(self, sandbox: world.World, fabric: Fabric, *, token: str) -> None:
-        self.world = sandbox
+        self.world: world.World = sandbox
         self.fabric = fabric
-        self.calls: deque[Call] = deque(maxlen=_REMEMBERED)
+        self.calls = Calls()
         self._token = token
         self._moto = DomainDispatcherApplication(_backend_app)
         self._tally = threading.Lock()
-        self._count = 0
         self._inside = 0
         self._last = time.monotonic()
 
@@ -94,19 +77,23 @@ class Gateway:
             return 0.0 if self._inside else time.monotonic() - self._last
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer one request (WSGI)."""
-        return self._answer(environ)(environ, start_response)
+        """Answer one request (WSGI). What a fault does to the connection is left in `environ` (see `wires`)."""
+        try:
+            response = self._answer(environ)
+        except Exception:  # noqa: BLE001 - the traceback is for the sandbox's own log, never for a client
+            _log.exception("a request failed")
+            response = threshold.turned_away(environ, "an internal error of the local AWS; its log has more", 500)
+        return response(environ, start_response)
 
     def _answer(self, environ: dict[str, Any]) -> Response:
-        if refused := _unwelcome(environ):
-            return Response(f"plinkctl sandbox: {refused}\n", status=403, content_type="text/plain")
-        stated = environ.get("CONTENT_LENGTH") or "0"
-        if not stated.isdecimal():
-            return Response("plinkctl sandbox: no such length\n", status=400, content_type="text/plain")
-        if (length := int(stated)) > _LARGEST:
-            return Response(f"plinkctl sandbox: more than {_LARGEST} bytes\n", status=413, content_type="text/plain")
+        if refused := threshold.unwelcome(environ):
+            return threshold.turned_away(environ, refused, 403)
         # The whole body before the lock: a slow caller must not hold up the others.
-        body = environ["wsgi.input"].read(length)
+        try:
+            body = threshold.body(environ)
+        except threshold.UnreadableError as error:
+            return threshold.turned_away(environ, str(error), error.status)
+        environ["CONTENT_LENGTH"] = str(len(body))
         environ["wsgi.input"] = io.BytesIO(body)
         if environ.get("PATH_INFO", "").startswith(control.PREFIX):
             return control.answer(self, environ, body, token=self._token)
@@ -123,38 +110,53 @@ class Gateway:
         started = time.monotonic()
         asked = protocol.read(environ, body)
         account = self._account(asked.key)
+        fault = None
         if account is None:
-            response = protocol.stranger(asked)
+            response = refusals.stranger(asked)
         else:
-            # Latency is the sandbox's time; a frozen clock has none.
-            if (speed := self.world.clock.speed) > 0:
-                time.sleep(self.world.profile.latency / speed)
-            response = self._guarded(environ, asked)
+            self.land()
+            response, environ[WIRE], fault = self._decided(_Call(self, environ, body, asked, account))
         if asked.service == "ec2":  # moto writes these words in every answer; the log must be able to find a call
             given = response.headers.get("x-amzn-RequestId", "-").encode()
             response.set_data(response.get_data().replace(b">request-id<", b">" + given + b"<"))
-        with self._tally:
-            self._count += 1
-            self.calls.append(
-                Call(
-                    number=self._count,
-                    time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                    account=account,
-                    service=asked.service,
-                    action=asked.action,
-                    region=asked.region,
-                    request_id=response.headers.get("x-amzn-RequestId", "-"),
-                    status=response.status_code,
-                    error=protocol.error_code(response),
-                    ms=round((time.monotonic() - started) * 1000, 1),
-                )
-            )
+        self.calls.note(asked, account, response, since=started, fault=fault)
         return response
 
-    def forget_calls(self) -> None:
-        """Empty the call log; numbers go on."""
+    def _decided(self, call: _Call) -> tuple[Response, Wire, str | None]:
+        """What comes of a call: a fault, if a rule is for it; a refusal, if there were too many; else moto's answer."""
+        sandbox = self.world
         with self._tally:
-            self.calls.clear()
+            found = sandbox.faults.strikes(call.asked, call.account)
+            slow = [strike.rule for strike in found if strike.rule.effect == "latency"]
+        # Latency is the sandbox's time; a frozen clock has none. That of a rule is real, as the caller's patience is.
+        if (speed := sandbox.clock.speed) > 0:
+            time.sleep(sandbox.profile.latency / speed)
+        _wait(slow, "before")
+        said = [f"{rule.name}: {rule.effect} of {rule.seconds} s, {rule.when}" for rule in slow]
+        if found and found[-1].rule.effect != "latency":
+            response, wire, words = strikes.carry_out(found[-1], call)
+            said.append(words)
+        else:
+            response, wire = call.effect(), Wire()
+        _wait(slow, "after")
+        return response, wire, "; ".join(said) or None
+
+    def admitted(self, call: _Call) -> bool:
+        """Whether the call is not one too many."""
+        sandbox = self.world
+        with self._tally:
+            return sandbox.buckets.take(call.asked, call.account, sandbox.clock.now(), sandbox.profile.throttle)
+
+    def land(self) -> None:
+        """Let the late effects land whose moment has come. Called before whatever looks at the state by this door."""
+        with self._tally:
+            due = self.world.faults.landing(self.world.clock.now())
+        for late in due:
+            started = time.monotonic()
+            asked = protocol.read(late.environ, late.body)
+            environ = {**late.environ, "wsgi.errors": sys.stderr, "wsgi.input": io.BytesIO(late.body)}
+            response = self.answer_of_moto(environ, asked)  # it was admitted when it came
+            self.calls.note(asked, late.account, response, since=started, fault=f"{late.rule}: landed late")
 
     def _account(self, key: str) -> str | None:
         """The account a key belongs to: one of the two seeded, or one made inside the sandbox (IAM, STS)."""
@@ -167,19 +169,21 @@ class Gateway:
                     return account.id
         return None
 
-    def _guarded(self, environ: dict[str, Any], asked: protocol.Asked) -> Response:
+    def answer_of_moto(self, environ: dict[str, Any], asked: protocol.Asked) -> Response:
         """moto's answer, or an answer in its place: whatever goes wrong, the client gets something it can read."""
+        if wrong := catalogue.unanswerable(asked):
+            return refusals.refusal(asked, wrong.code, wrong.message, status=wrong.status)
         # moto would believe this header before the key, and answer for the other account.
         environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
         try:
             with self.world.lock:
                 return Response.from_app(self._moto, environ, buffered=True)
         except NotImplementedError as error:
-            return protocol.refusal(
+            return refusals.refusal(
                 asked, "InvalidAction", f"The local AWS does not implement {asked.service}:{asked.action} ({error})"
             )
         except (NotFound, MethodNotAllowed):
-            return protocol.refusal(
+            return refusals.refusal(
                 asked,
                 "UnknownOperationException",
                 f"The local AWS knows no {asked.service}: {asked.action}",
@@ -190,24 +194,39 @@ class Gateway:
         except Exception:  # noqa: BLE001 - the traceback is for the sandbox's own log, never for a client
             _log.exception("%s:%s failed", asked.service, asked.action)
             code = "InternalError" if asked.protocol in ("ec2", "rest-xml") else "InternalFailure"
-            return protocol.refusal(asked, code, "An internal error of the local AWS; its log has more", status=500)
+            return refusals.refusal(asked, code, "An internal error of the local AWS; its log has more", status=500)
 
 
-def _unwelcome(environ: dict[str, Any]) -> str | None:
-    """Why a request is turned away unread, or None.
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One API call on its way: what `strikes` needs of it."""
 
-    The Host header is looked at because a web page can make its own name resolve to 127.0.0.1 and then is not
-    foreign to the browser; moto's own pages are closed because they need no key.
-    """
-    if not ipaddress.ip_address(environ.get("REMOTE_ADDR", "0.0.0.0")).is_loopback:  # noqa: S104 - no address is bound
-        return "only this machine may call"
-    if "HTTP_ORIGIN" in environ:
-        return "browsers may not call"
-    if environ.get("HTTP_HOST", "").rpartition(":")[0] not in (_HOST, "localhost"):
-        return "call it as 127.0.0.1"
-    if environ.get("PATH_INFO", "").startswith(("/moto-api", "/latest/", "/favicon.ico")):
-        return "no such path"
-    return None
+    gateway: Gateway
+    environ: dict[str, Any]
+    body: bytes
+    asked: protocol.Asked
+    account: str
+
+    def effect(self, body: bytes | None = None) -> Response:
+        """Let it take effect, unless it is one call too many; the answer."""
+        if not self.gateway.admitted(self):
+            return refusals.throttled(self.asked)
+        sent = self.body if body is None else body
+        environ = {**self.environ, "wsgi.input": io.BytesIO(sent), "CONTENT_LENGTH": str(len(sent))}
+        return self.gateway.answer_of_moto(environ, self.asked)
+
+    def later(self, seconds: float, rule: str) -> None:
+        """Let it take effect so many seconds of the sandbox's clock from now."""
+        kept = {name: value for name, value in self.environ.items() if isinstance(value, str | int | tuple)}
+        sandbox = self.gateway.world
+        with self.gateway._tally:
+            sandbox.faults.late.append(Late(sandbox.clock.now() + seconds, rule, self.account, kept, self.body))
+
+
+def _wait(rules: list[Rule], when: str) -> None:
+    """Wait as long as those rules say that wait then."""
+    if seconds := sum(rule.seconds or 0.0 for rule in rules if rule.when == when):
+        time.sleep(seconds)
 
 
 def _backend_app(service: Any) -> Flask:
@@ -217,16 +236,6 @@ def _backend_app(service: Any) -> Flask:
     app.config["PROPAGATE_EXCEPTIONS"] = True
     app.config["TRAP_HTTP_EXCEPTIONS"] = True
     return app
-
-
-class _Handler(WSGIRequestHandler):
-    """HTTP/1.1 with kept connections; nothing printed for a request."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
-        _log.debug(message, *args)
 
 
 class Server:
@@ -246,9 +255,7 @@ class Server:
         self.token = token
         # Bound here, not by werkzeug, which ends the process when a port is taken.
         with socket.create_server((_HOST, port), backlog=128) as listener:
-            self._server = make_server(
-                _HOST, listener.getsockname()[1], gateway, threaded=True, request_handler=_Handler, fd=listener.fileno()
-            )
+            self._server = Listener(_HOST, listener.getsockname()[1], gateway, fd=listener.fileno())
         self.url = f"http://{_HOST}:{self._server.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="gateway")
         self._thread.start()

@@ -1,27 +1,26 @@
-"""One API request as the gateway sees it, and refusals in the protocol the caller speaks.
+"""One API request as the gateway sees it: who asks what of whom, and about which things.
 
-AWS's services speak five protocols, and an SDK understands an error only in the one it asked in. moto answers in the
-right one whenever it answers; this module is for what never reaches moto: unknown keys, unknown actions, and failures
-of the sandbox itself. It decides nothing; it reads and writes the wire.
+AWS's services speak five protocols; what is the same in all of them is read here, once for each request, from the
+request alone. This module decides nothing and verifies nothing. `refusals` answers in the same protocols.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs
-from xml.sax.saxutils import escape
+from urllib.parse import parse_qsl, unquote
 
 from moto.core.request import Request
 from moto.core.routing import get_service_router
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from werkzeug.wrappers import Response
 
 _CREDENTIAL: Final = re.compile(
     r"^AWS4-HMAC-SHA256 +Credential=(?P<key>[A-Z0-9]{16,128})/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/"
@@ -29,16 +28,16 @@ _CREDENTIAL: Final = re.compile(
 _REST_XML: Final = frozenset({"s3", "route53", "cloudfront"})
 
 #: Under the name a service signs with, botocore keeps its model under another.
-_MODELS: Final = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}
+MODELS: Final = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 
-#: How each protocol says that nobody knows this key: (code, HTTP status). EC2 has its own word for it.
-_STRANGER: Final = {
-    "ec2": ("AuthFailure", 401, "AWS was not able to validate the provided access credentials"),
-    "query": ("InvalidClientTokenId", 403, "The security token included in the request is invalid."),
-    "json": ("UnrecognizedClientException", 400, "The security token included in the request is invalid."),
-    "rest-json": ("UnrecognizedClientException", 403, "The security token included in the request is invalid."),
-    "rest-xml": ("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."),
-}
+#: What says who is asking, not what is asked: never part of a digest.
+_AUTH: Final = re.compile(r"(?i)^(x-amz-|aws-?access-?key-?id$|signature|security-?token$|expires$|timestamp$)")
+#: A name is no longer than this; what is, is code or a document.
+_LONGEST_VALUE: Final = 2048
+#: A body beyond this is code: it is digested as it is and not looked into.
+_LARGEST_READ: Final = 1024 * 1024
+#: How a process names itself to be signalled: the SDKs put AWS_SDK_UA_APP_ID into their User-Agent.
+_PID: Final = re.compile(r"(?:^| )app/pid-(\d{1,9})(?: |$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +50,12 @@ class Asked:
         region: the region it is signed for, or `-`.
         action: the API action (`CreateVpc`), or method and path where no action could be told.
         protocol: one of ec2, query, json, rest-json, rest-xml.
+        version: the API version asked for; empty where the protocol has none.
+        values: the values of all parameters, as texts: IDs, names, ARNs among them.
+        names: the names of top parameters, for who must know whether a list is filtered.
+        digest: 16 hexadecimal digits of a hash of action and parameters, in whatever order these came. Signature,
+            keys and session tokens are no part of it, and nothing can be read back from it.
+        pid: the calling process, if it names itself (`AWS_SDK_UA_APP_ID=pid-123`).
     """
 
     key: str
@@ -58,6 +63,11 @@ class Asked:
     region: str
     action: str
     protocol: str
+    version: str = ""
+    values: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+    digest: str = ""
+    pid: int | None = None
 
 
 def read(environ: Mapping[str, Any], body: bytes) -> Asked:
@@ -65,55 +75,78 @@ def read(environ: Mapping[str, Any], body: bytes) -> Asked:
     signed = _CREDENTIAL.match(environ.get("HTTP_AUTHORIZATION", ""))
     key, region, service = signed.group("key", "region", "service") if signed else ("", "-", "-")
     kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    place = f"{environ.get('REQUEST_METHOD', '-')} {environ.get('PATH_INFO', '')}"
+    path = environ.get("PATH_INFO", "")
+    place = f"{environ.get('REQUEST_METHOD', '-')} {path}"
+    query = environ.get("QUERY_STRING", "")
+    version = ""
+    parameters: list[tuple[str, str]]
     if target := environ.get("HTTP_X_AMZ_TARGET", ""):
-        return Asked(key=key, service=service, region=region, action=target.rpartition(".")[2], protocol="json")
-    if kind == "application/x-www-form-urlencoded" or "Action=" in environ.get("QUERY_STRING", ""):
-        fields = parse_qs(body.decode("utf-8", "replace")) | parse_qs(environ.get("QUERY_STRING", ""))
+        action, protocol = target.rpartition(".")[2], "json"
+        parameters = list(_leaves("", _parsed(body)))
+    elif kind == "application/x-www-form-urlencoded" or "Action=" in query:
+        parameters = parse_qsl(query, keep_blank_values=True)
+        parameters += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+        known = dict(parameters)
+        action, version = known.get("Action", place), known.get("Version", "")
         protocol = "ec2" if service == "ec2" else "query"
-        action = fields.get("Action", [place])[0]
-        return Asked(key=key, service=service, region=region, action=action, protocol=protocol)
-    protocol = "rest-xml" if service in _REST_XML else "rest-json"
-    action = _routed(environ, service) or place
-    return Asked(key=key, service=service, region=region, action=action, protocol=protocol)
+        parameters = [one for one in parameters if one[0] not in ("Action", "Version")]
+    else:
+        protocol = "rest-xml" if service in _REST_XML else "rest-json"
+        action = _routed(environ, service) or place
+        # The path holds the names: each part of it, and all of it, since some names have slashes.
+        parameters = [("/", path), *(("/", unquote(part)) for part in path.split("/") if part)]
+        parameters += parse_qsl(query, keep_blank_values=True)
+        parameters += _leaves(
+            "", _parsed(body) if protocol == "rest-json" else {"body": body.decode("utf-8", "replace")}
+        )
+    said = [(name, value) for name, value in parameters if not _AUTH.match(name)]
+    caller = _PID.search(environ.get("HTTP_USER_AGENT", ""))
+    return Asked(
+        key=key,
+        service=service,
+        region=region,
+        action=action,
+        protocol=protocol,
+        version=version,
+        values=tuple(value for _, value in said if len(value) <= _LONGEST_VALUE),
+        names=frozenset(name.partition(".")[0] for name, _ in said),
+        digest=hashlib.sha256(json.dumps([action, sorted(said)]).encode()).hexdigest()[:16],
+        pid=int(caller[1]) if caller else None,
+    )
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON of a body; its hash where it is none, or too large to be looked into."""
+    if body and len(body) <= _LARGEST_READ:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            pass
+    return {"body": hashlib.sha256(body).hexdigest()} if body else {}
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Every plain value of a JSON document, under the path to it."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield from _leaves(f"{name}.{key}" if name else str(key), inner)
+        case list():
+            for number, inner in enumerate(value, 1):
+                yield from _leaves(f"{name}.{number}", inner)
+        case _:
+            yield name, value if isinstance(value, str) else json.dumps(value)
 
 
 def _routed(environ: Mapping[str, Any], service: str) -> str | None:
     """The action of a REST request, told by method and path as botocore's model has them; None if it has not."""
     try:
-        operation, _ = get_service_router(_MODELS.get(service, service)).match(Request(dict(environ)))
+        operation, _ = get_service_router(MODELS.get(service, service)).match(Request(dict(environ)))
     except (HTTPException, NotImplementedError, ValueError, LookupError):
         return None
     except Exception:  # noqa: BLE001 - botocore's UnknownServiceError has no common base; an unnamed action is no failure
         return None
     return str(operation.name)
-
-
-def stranger(asked: Asked) -> Response:
-    """The refusal of a key nobody knows, or of an unsigned request."""
-    code, status, message = _STRANGER[asked.protocol]
-    return refusal(asked, code, message, status=status)
-
-
-def refusal(asked: Asked, code: str, message: str, *, status: int = 400) -> Response:
-    """An error answer with AWS's code and message, in the protocol of the request."""
-    request_id = str(uuid.uuid4())
-    if asked.protocol in ("json", "rest-json"):
-        response = Response(json.dumps({"__type": code, "message": message}), status=status)
-        response.headers["Content-Type"] = "application/x-amz-json-1.1"
-        response.headers["x-amzn-ErrorType"] = code
-    else:
-        side = "Receiver" if status >= 500 else "Sender"
-        error = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
-        layout = {
-            "ec2": f"<Response><Errors><Error>{error}</Error></Errors><RequestID>{request_id}</RequestID></Response>",
-            "query": f"<ErrorResponse><Error><Type>{side}</Type>{error}</Error>"
-            f"<RequestId>{request_id}</RequestId></ErrorResponse>",
-            "rest-xml": f"<Error>{error}<RequestId>{request_id}</RequestId></Error>",
-        }
-        response = Response(layout[asked.protocol], status=status, content_type="text/xml")
-    response.headers["x-amzn-RequestId"] = request_id
-    return response
 
 
 def error_code(response: Response) -> str | None:

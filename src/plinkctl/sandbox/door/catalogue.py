@@ -1,0 +1,88 @@
+"""What AWS has, as botocore's models list it, and what of it is here: for clear words about what is not.
+
+moto takes a call for a service or version it does not know for one to S3, or answers it in another shape; a caller
+would look for its mistake in the wrong place.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from moto import backends
+from moto.backend_index import backend_url_patterns
+from moto.core.loaders import create_loader
+from moto.moto_server.werkzeug_app import SIGNING_ALIASES
+
+from plinkctl.sandbox.door.protocol import MODELS
+
+if TYPE_CHECKING:
+    from plinkctl.sandbox.door.protocol import Asked
+
+#: What the sandbox stands for. moto has more, which is let through as moto has it.
+SERVICES: Final = ("ec2", "elasticloadbalancing", "iam", "lambda", "logs", "sts")
+#: Services of the query protocol whose version tells the shape of the answer; classic load balancers sign as new ones.
+_ALSO: Final = {"elasticloadbalancing": ("elb",)}
+_loader: Final = create_loader()
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Why a call cannot be answered here, in the form of an AWS error."""
+
+    code: str
+    message: str
+    status: int
+
+
+@functools.cache
+def actions(service: str) -> frozenset[str]:
+    """All actions AWS has of a service, by its signing name; empty when botocore knows no such service."""
+    name = MODELS.get(service, service)
+    if name not in _loader.list_available_services("service-2"):
+        return frozenset()
+    return frozenset(_loader.load_service_model(name, "service-2")["operations"])
+
+
+@functools.cache
+def versions(service: str) -> frozenset[str]:
+    """The API versions that are answered: the newest of each API behind a signing name; empty for unknown services."""
+    names = {MODELS.get(service, service), *_ALSO.get(service, ())}
+    known = names & set(_loader.list_available_services("service-2"))
+    return frozenset(_loader.determine_latest_version(name, "service-2") for name in known)
+
+
+@functools.cache
+def _here(service: str) -> bool:
+    """Whether moto has anything that answers under this signing name."""
+    name = SIGNING_ALIASES.get(service, service)
+    if name in _INDIRECT or name in backends.list_of_moto_modules():
+        return True
+    return any(pattern.match(f"https://{name}.us-east-1.amazonaws.com") for _, pattern in backend_url_patterns)
+
+
+#: Signing names that moto leads elsewhere by more than the name.
+_INDIRECT: Final = frozenset(
+    {"budgets", "cloudfront", "timestream", "sagemaker", "memorydb", "dsql", "aidevops", "s3vectors"}
+)
+
+
+def unanswerable(asked: Asked) -> Wrong | None:
+    """What is wrong with a call before moto sees it: no service, a service not here, no action, another version."""
+    if asked.service != "-" and not _here(asked.service):
+        known = ", ".join(SERVICES)
+        message = (
+            f"The local AWS has no service {asked.service}. It stands for {known}; other services are what moto has"
+        )
+        return Wrong("UnknownService", message, 404)
+    if asked.protocol not in ("ec2", "query"):
+        return None
+    if asked.action.startswith(("POST ", "GET ")):
+        return Wrong("MissingAction", f"The request to {asked.service} names no action", 400)
+    served = versions(asked.service)
+    if asked.version and served and asked.version not in served:
+        code = "NoSuchVersion" if asked.protocol == "ec2" else "InvalidAction"
+        message = f"Could not find operation {asked.action} for version {asked.version}; the local AWS has "
+        return Wrong(code, message + " and ".join(sorted(served)), 400)
+    return None
