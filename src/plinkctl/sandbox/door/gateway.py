@@ -129,8 +129,8 @@ class Gateway:
             found = sandbox.faults.strikes(call.asked, call.account)
             slow = [strike.rule for strike in found if strike.rule.effect == "latency"]
         # Latency is the sandbox's time; a frozen clock has none. That of a rule is real, as the caller's patience is.
-        if (speed := sandbox.clock.speed) > 0:
-            time.sleep(sandbox.profile.latency / speed)
+        if (speed := sandbox.clock.speed) > 0 and (latency := sandbox.profile.latency):
+            time.sleep(latency / speed)
         _wait(slow, "before")
         said = [f"{rule.name}: {rule.effect} of {rule.seconds} s, {rule.when}" for rule in slow]
         if found and found[-1].rule.effect != "latency":

@@ -10,10 +10,11 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import BaseResponse
-from moto.core.utils import camelcase_to_underscores, method_names_from_class
+from moto.core.utils import camelcase_to_underscores
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.manners import pages, rehearsal, visibility
+from plinkctl.sandbox.manners.thrift import methods_of
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def _call(original: Any, self: Any) -> Any:
     world.settle()
     action = self._get_action() or ""
     name = camelcase_to_underscores(action)
-    if name not in method_names_from_class(type(self)):
+    if name not in methods_of(type(self)):
         return original(self)
     with visibility.view(self, action) as refusal:
         # moto asks the object for the method of that name, and a response is made for each request.
