@@ -27,7 +27,7 @@ def _call(original: Any, self: Any) -> Any:
     world.settle()
     action = self._get_action() or ""
     name = camelcase_to_underscores(action)
-    if name not in methods_of(type(self)):
+    if name not in methods_of(self.__class__):
         return original(self)
     with visibility.view(self, action) as refusal:
         # moto asks the object for the method of that name, and a response is made for each request.
