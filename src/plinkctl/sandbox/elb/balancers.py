@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.elbv2 import models
 from moto.elbv2.exceptions import (
@@ -20,19 +19,21 @@ from moto.elbv2.exceptions import (
     LoadBalancerNotFoundError,
     ResourceInUseError,
     SubnetNotFoundError,
-    TooManyTagsError,
     ValidationError,
 )
 from moto.elbv2.models import ELBv2Backend
-from moto.elbv2.responses import ELBV2Response
 
 from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2.services import all_services
+from plinkctl.sandbox.elb import attributes
 from plinkctl.sandbox.interfaces import Owner
 from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 #: Untyped on purpose: the sandbox gives moto's objects an attribute of its own.
 FakeLoadBalancer: Any = models.FakeLoadBalancer
@@ -42,7 +43,6 @@ NAME: Final = re.compile(r"(?!internal-)(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
 ROOM: Final = 8
 #: AWS's own zones in which the names of load balancers lie, for aliases; those of us-east-1, in every region.
 ZONES: Final = {"application": "Z35SXDOTRQ7X7K", "network": "Z26RNL4JYFTOTI"}
-TAGS: Final = 50
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -58,7 +58,7 @@ class Balancer:
     asked: dict[str, Any]
 
 
-def _enforce(balancer: Any, enforced: str | None) -> None:
+def enforce(balancer: Any, enforced: str | None) -> None:
     """Set whether the groups' inbound rules hold for PrivateLink traffic: on, off, or None without groups.
 
     The long name is the one moto writes into answers; the short one is for whoever decides about traffic.
@@ -83,8 +83,12 @@ def _settle(moment: float) -> None:
         balancer.state = balancer.sandbox.life.at(moment)
 
 
-def _subnets(ec2: Any, kind: str, scheme: str, subnet_ids: list[str]) -> list[Any]:
-    """The subnets of a load balancer, checked as AWS checks them. Raises ELBClientError."""
+def check_subnets(ec2: Any, kind: str, scheme: str, subnet_ids: list[str], *, had: Container[str] = ()) -> list[Any]:
+    """The subnets of a load balancer, checked as AWS checks them; it stands already in those it `had`.
+
+    Raises:
+        ELBClientError: they cannot be.
+    """
     try:
         subnets = [ec2.get_subnet(one) for one in dict.fromkeys(subnet_ids)]
     except EC2ClientError as error:
@@ -102,7 +106,7 @@ def _subnets(ec2: Any, kind: str, scheme: str, subnet_ids: list[str]) -> list[An
     if kind == "application" and len(zones) < 2:
         raise ValidationError("At least two subnets in two different Availability Zones must be specified")
     for subnet in subnets:
-        if subnet.available_ip_address_count < ROOM:
+        if subnet.id not in had and subnet.available_ip_address_count < ROOM:
             raise ELBClientError(
                 "InvalidSubnet",
                 f"Not enough IP space available in {subnet.id}. ELB requires at least {ROOM} free IP addresses in "
@@ -115,7 +119,8 @@ def _subnets(ec2: Any, kind: str, scheme: str, subnet_ids: list[str]) -> list[An
     return subnets
 
 
-def _groups(ec2: Any, vpc_id: str, group_ids: list[str]) -> list[str]:
+def check_groups(ec2: Any, vpc_id: str, group_ids: list[str]) -> list[str]:
+    """The groups of a load balancer, all of its VPC. Raises ELBClientError."""
     for group_id in group_ids:
         if group_id not in ec2.groups[vpc_id]:
             raise ELBClientError("InvalidSecurityGroup", f"The security group '{group_id}' does not exist")
@@ -166,9 +171,9 @@ def _create(
         lambda: sum(one.type == kind for one in self.load_balancers.values()),
     )
     ec2 = self.ec2_backend
-    subnets = _subnets(ec2, kind, scheme, wanted_subnets)
+    subnets = check_subnets(ec2, kind, scheme, wanted_subnets)
     vpc_id = subnets[0].vpc_id
-    groups = _groups(ec2, vpc_id, security_groups)
+    groups = check_groups(ec2, vpc_id, security_groups)
     if kind == "application" and not groups:
         groups = [ec2.get_default_security_group(vpc_id).id]
     short, label = ("app" if kind == "application" else "net"), secrets.token_hex(8)
@@ -185,22 +190,36 @@ def _create(
         loadbalancer_type=kind,
         ip_address_type=ip_address_type,
     )
-    balancer.attrs["load_balancing.cross_zone.enabled"] = "true" if kind == "application" else "false"
+    balancer.attrs = attributes.of_balancer(kind, scheme)
     balancer.canonical_hosted_zone_id = ZONES[kind]
     moment = world.now()
     balancer.created_time = world.moment(moment)
     life = Timeline(moment, ("provisioning", 0), ("active", world.current().profile.load_balancer))
     balancer.sandbox = Balancer(life=life, asked=asked)
-    _enforce(balancer, "on" if kind == "network" and groups else None)
+    enforce(balancer, "on" if kind == "network" and groups else None)
     balancer.state = life.at(moment)
-    for subnet in subnets:
-        owner = Owner("alb" if kind == "application" else "nlb", balancer.arn)
-        interfaces.make(subnet, groups, owner, description=f"ELB {short}/{name}/{label}")
+    stand_in(balancer, subnets, {})
     self.load_balancers[balancer.arn] = balancer
     born(self, "load balancer", self.load_balancers, balancer.arn, balancer.arn)
     changing(self, "tags", balancer.arn, self.tagging_service.tags, balancer.arn)
     self.tagging_service.tag_resource(balancer.arn, tags)
     return balancer
+
+
+def stand_in(balancer: Any, subnets: list[Any], nodes: dict[str, Any]) -> None:
+    """Give a load balancer an interface in each of these subnets, and let go of its other `nodes`."""
+    wanted = {subnet.id for subnet in subnets}
+    for subnet_id, eni in nodes.items():
+        if subnet_id not in wanted:
+            interfaces.release(eni, after=world.current().profile.load_balancer_interface)
+    short = "app" if balancer.type == "application" else "net"
+    owner = Owner("alb" if balancer.type == "application" else "nlb", balancer.arn)
+    label = balancer.arn.rpartition("/")[2]
+    for subnet in subnets:
+        if subnet.id not in nodes:
+            interfaces.make(subnet, balancer.security_groups, owner, description=f"ELB {short}/{balancer.name}/{label}")
+    balancer.subnets = subnets
+    balancer.sandbox.asked["subnets"] = sorted(wanted)
 
 
 def _dns_name(name: str, kind: str, scheme: str, label: str, region: str) -> str:
@@ -243,7 +262,7 @@ def _delete(original: Any, self: Any, arn: str) -> None:
         raise ResourceInUseError(
             f"Load balancer '{arn}' cannot be deleted because it is currently associated with another service"
         )
-    if any(arn in group.targets for group in self.target_groups.values()):
+    if any(group.sandbox.holds(arn) for group in self.target_groups.values()):
         raise ResourceInUseError(
             f"Load balancer '{arn}' cannot be deleted because it is currently registered as a target"
         )
@@ -253,62 +272,3 @@ def _delete(original: Any, self: Any, arn: str) -> None:
     self.tagging_service.delete_all_tags_for_resource(arn)
     for eni in interfaces.owned_by(arn):
         interfaces.release(eni, after=world.current().profile.load_balancer_interface)
-
-
-@override(ELBV2Response, "set_security_groups")
-def _set_groups(_original: Any, self: Any) -> ActionResult:
-    """SetSecurityGroups, the only call that turns the enforcement on PrivateLink traffic on or off."""
-    backend = self.elbv2_backend
-    [balancer] = backend.describe_load_balancers([self._get_param("LoadBalancerArn")], None)
-    if balancer.type == "network" and not balancer.security_groups:
-        raise ELBClientError(
-            "InvalidConfigurationRequest",
-            "You cannot set security groups on a Network Load Balancer that was created without security groups",
-        )
-    groups = _groups(backend.ec2_backend, balancer.vpc_id, self._get_param("SecurityGroups", []))
-    if not groups:
-        raise ValidationError("A load balancer must have at least one security group")
-    name = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"
-    if asked := self._get_param(name):
-        if balancer.type != "network":
-            raise ValidationError(f"{name} is supported for Network Load Balancers only")
-        _enforce(balancer, asked)
-    balancer.security_groups = groups
-    for eni in interfaces.nodes(balancer):
-        eni._group_set = [eni.ec2_backend.get_security_group_from_id(group) for group in groups]
-    return ActionResult({"SecurityGroupIds": groups, name: balancer.enforce_private_link})
-
-
-@override(ELBV2Response, "set_subnets")
-def _set_subnets(_original: Any, self: Any) -> ActionResult:
-    """SetSubnets is refused: the interfaces would not follow, and nothing in the sandbox's subject needs it."""
-    raise NotImplementedError("SetSubnets")
-
-
-@override(ELBv2Backend, "describe_tags")
-def _describe_tags(original: Any, self: Any, resource_arns: list[str]) -> Any:
-    """DescribeTags: of what exists."""
-    for arn in resource_arns:
-        self._get_resource_by_arn(arn)
-    return original(self, resource_arns)
-
-
-@override(ELBv2Backend, "add_tags")
-def _add_tags(_original: Any, self: Any, resource_arns: list[str], tags: list[dict[str, str]]) -> None:
-    """AddTags: up to fifty on a resource, where moto stops at ten."""
-    for arn in resource_arns:
-        self._get_resource_by_arn(arn)
-        had = self.tagging_service.get_tag_dict_for_resource(arn)
-        if len(had | self.tagging_service.flatten_tag_list(tags)) > TAGS:
-            raise TooManyTagsError
-        changing(self, "tags", arn, self.tagging_service.tags, arn)
-        self.tagging_service.tag_resource(arn, tags)
-
-
-@override(ELBv2Backend, "remove_tags")
-def _remove_tags(original: Any, self: Any, resource_arns: list[str], tag_keys: list[str]) -> None:
-    """RemoveTags, from what exists."""
-    for arn in resource_arns:
-        self._get_resource_by_arn(arn)
-        changing(self, "tags", arn, self.tagging_service.tags, arn)
-    original(self, resource_arns, tag_keys)

@@ -11,6 +11,7 @@ from moto.elbv2.models import ELBv2Backend
 from plinkctl.sandbox import world
 from plinkctl.sandbox.elb import tls
 from plinkctl.sandbox.elb.balancers import all_balancers
+from plinkctl.sandbox.elb.members import refuse_third
 from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.names.certificates import certificates_of, release
@@ -66,6 +67,8 @@ def _check(backend: Any, balancer: Any, protocol: str, actions: list[dict[str, A
                     f"A {protocol} listener of a load balancer of type '{balancer.type}' cannot forward to target "
                     f"group '{arn}' of type '{group.target_type}' and protocol {group.protocol}",
                 )
+            if group.target_type == "alb":
+                refuse_third(backend, group, {target["Id"] for target in group.targets.values()}, [balancer.arn])
             if any(user != balancer.arn for user in group.load_balancer_arns):
                 raise ELBClientError(
                     "TargetGroupAssociationLimit",

@@ -7,7 +7,7 @@ closed security group shows up here as it would on AWS, with the reason beside i
 from __future__ import annotations
 
 import inspect
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from moto.elbv2 import models
 from moto.elbv2.exceptions import (
@@ -21,16 +21,36 @@ from moto.elbv2.exceptions import (
 from moto.elbv2.models import ELBv2Backend
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.elb import attributes
 from plinkctl.sandbox.elb.listeners import bound_groups
+from plinkctl.sandbox.elb.members import Group, key_of, refuse_third
 from plinkctl.sandbox.fabric import decide
 from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FakeTargetGroup: Any = models.FakeTargetGroup
+_Found = tuple[str, str | None, str | None]
 NO_LISTENER: Final = (
     "If the target type is ALB, the target must have at least one listener that matches the target group port or any "
     "specified port overrides"
 )
+
+
+def _all_groups() -> Iterator[Any]:
+    for regions in list(models.elbv2_backends.values()):
+        for backend in list(regions.values()):
+            yield from list(backend.target_groups.values())
+
+
+@world.settler
+def _settle(moment: float) -> None:
+    for group in _all_groups():
+        if group.sandbox.draining:
+            group.sandbox.draining = {key: end for key, end in group.sandbox.draining.items() if end > moment}
 
 
 @override(ELBv2Backend, "create_target_group")
@@ -38,7 +58,7 @@ def _create(original: Any, self: Any, name: str, **kwargs: Any) -> Any:
     """CreateTargetGroup: the same settings again give the same one, other settings a refusal."""
     asked = {key: value for key, value in kwargs.items() if value is not None}
     for existing in self.target_groups.values():
-        if existing.name == name and existing.sandbox_asked == asked:
+        if existing.name == name and existing.sandbox.asked == asked:
             return existing
         if existing.name == name:
             raise DuplicateTargetGroupName(
@@ -48,7 +68,8 @@ def _create(original: Any, self: Any, name: str, **kwargs: Any) -> Any:
         raise ValidationError("Protocol must be TCP for target groups with target type 'alb'")
     refuse_more("target-groups", len(self.target_groups))
     group = original(self, name, **kwargs)
-    group.sandbox_asked, group.sandbox_since = asked, {}
+    group.sandbox = Group(asked=asked)
+    group.attributes = attributes.of_group(group.target_type, group.protocol)
     born(self, "target group", self.target_groups, group.arn, group.arn)
     changing(self, "tags", group.arn, self.tagging_service.tags, group.arn, new=True)
     return group
@@ -83,48 +104,83 @@ def _group(backend: Any, arn: str) -> Any:
 
 @override(ELBv2Backend, "register_targets")
 def _register(original: Any, self: Any, target_group_arn: str, instances: list[dict[str, Any]]) -> None:
-    """RegisterTargets; a load balancer as target must already listen on the port."""
+    """RegisterTargets: all that are given, or none; a load balancer as target must already listen on the port."""
     group = _group(self, target_group_arn)
     for target in instances:
         if group.target_type == "alb":
             _check_balancer(self, group, target)
     original(self, target_group_arn, instances)
-    for target in instances:
-        group.sandbox_since.setdefault(target["Id"], world.now())
 
 
 def _check_balancer(backend: Any, group: Any, target: dict[str, Any]) -> None:
     balancer = backend.load_balancers.get(target["Id"])
     if balancer is None or balancer.type != "application" or balancer.vpc_id != group.vpc_id:
         raise InvalidTargetError
-    port = int(target.get("Port") or group.port)
-    if all(int(listener.port) != port for listener in balancer.listeners.values()):
+    key = key_of(group, target)
+    if all(int(listener.port) != key[1] for listener in balancer.listeners.values()):
         raise ValidationError(NO_LISTENER)
-    if any(other != target["Id"] for other in group.targets):
+    if any(other != key for other in group.targets):
         raise ELBClientError("TooManyTargets", "A target group of type 'alb' takes one load balancer only")
+    refuse_third(backend, group, [target["Id"]], group.load_balancer_arns)
+
+
+@override(FakeTargetGroup, "register")
+def _take_in(_original: Any, self: Any, targets: list[dict[str, Any]]) -> None:
+    for target in targets:
+        key = key_of(self, target)
+        self.targets[key] = {"Id": key[0], "Port": key[1]}
+        self.sandbox.since.setdefault(key, world.now())
+        self.sandbox.draining.pop(key, None)
 
 
 @override(ELBv2Backend, "deregister_targets")
-def _deregister(original: Any, self: Any, target_group_arn: str, instances: list[dict[str, Any]]) -> None:
-    """DeregisterTargets: no error for a target that is not registered."""
+def _deregister(_original: Any, self: Any, target_group_arn: str, instances: list[dict[str, Any]]) -> None:
+    """DeregisterTargets: no error for a target that is not registered. Without a port it means every one of that ID."""
     group = _group(self, target_group_arn)
-    original(self, target_group_arn, [target for target in instances if target["Id"] in group.targets])
+    delay = float(group.attributes.get("deregistration_delay.timeout_seconds", 0)) * world.current().profile.draining
     for target in instances:
-        group.sandbox_since.pop(target["Id"], None)
+        meant = (
+            [key_of(group, target)] if target.get("Port") else [key for key in group.targets if key[0] == target["Id"]]
+        )
+        for key in meant:
+            if group.targets.pop(key, None) and group.load_balancer_arns and delay > 0:
+                group.sandbox.draining[key] = world.now() + delay
+            group.sandbox.since.pop(key, None)
 
 
-@override(models.FakeTargetGroup, "health_for")
-def _health(original: Any, self: Any, target: dict[str, Any], ec2_backend: Any) -> Any:
-    """DescribeTargetHealth, one target."""
-    known = self.targets.get(target["Id"])
-    if known is None or self.target_type not in ("alb", "ip"):
-        return original(self, target, ec2_backend)
-    found = health(self, known)
-    return models.FakeHealthStatus(known["Id"], known["Port"], self.health_check_port, *found)
+@override(FakeTargetGroup, "deregister_terminated_instances")
+def _terminated(_original: Any, self: Any, instance_ids: list[str]) -> None:
+    for key in [key for key in self.targets if key[0] in instance_ids]:
+        del self.targets[key]
+        self.sandbox.since.pop(key, None)
 
 
-def health(group: Any, target: dict[str, Any]) -> tuple[str, str | None, str | None]:
-    """The health of a target of type `alb` or `ip`: AWS's state, reason code and description.
+@override(ELBv2Backend, "describe_target_health")
+def _describe_health(_original: Any, self: Any, target_group_arn: str, targets: list[dict[str, Any]]) -> list[Any]:
+    """DescribeTargetHealth: of the targets asked for, or of all, those that are draining among them."""
+    group = _group(self, target_group_arn)
+    every = [{"Id": target_id, "Port": port} for target_id, port in (*group.targets, *group.sandbox.draining)]
+    return [group.health_for(target, self.ec2_backend) for target in targets or every]
+
+
+@override(FakeTargetGroup, "health_for")
+def _health(_original: Any, self: Any, target: dict[str, Any], ec2_backend: Any) -> Any:  # noqa: ARG001 - moto's
+    """The health of one target. Those that are instances or functions are never looked at, and always fine."""
+    key = key_of(self, target)
+    if key in self.sandbox.draining:
+        found: _Found = ("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
+    elif key not in self.targets:
+        found = ("unused", "Target.NotRegistered", "Target is not registered to the target group")
+    elif not self.health_check_enabled:
+        found = ("unavailable", "Target.HealthCheckDisabled", "Health checks are not enabled for this target")
+    else:
+        found = health(self, self.targets[key])
+    answer: Any = models.FakeHealthStatus
+    return answer(*key, self.health_check_port, *found)
+
+
+def health(group: Any, target: dict[str, Any]) -> _Found:
+    """The health of a registered target: AWS's state, reason code and description.
 
     Seen from the first network load balancer that uses the group; a group can have only one.
     """
@@ -139,6 +195,8 @@ def health(group: Any, target: dict[str, Any]) -> tuple[str, str | None, str | N
         return "initial", "Elb.RegistrationInProgress", "Target registration is in progress"
     if world.now() < _checked_since(group, target, users) + world.current().profile.target:
         return "initial", "Elb.InitialHealthChecking", "Initial health checks in progress"
+    if group.target_type not in ("alb", "ip"):
+        return "healthy", None, None
     itself = world.load_balancer(target["Id"])
     if itself is not None and itself.state != "active":
         return "unused", "Target.InvalidState", "Target is in an invalid state"
@@ -148,10 +206,10 @@ def health(group: Any, target: dict[str, Any]) -> tuple[str, str | None, str | N
 
 def _checked_since(group: Any, target: dict[str, Any], users: list[Any]) -> float:
     """When health checks began: the target registered and a listener there, whichever came last."""
-    bound: list[float] = [
-        listener.sandbox_since
+    bound = [
+        float(listener.sandbox_since)
         for balancer in users
         for listener in balancer.listeners.values()
         if group.arn in bound_groups(listener)
     ]
-    return max(float(group.sandbox_since[target["Id"]]), *bound[:1])
+    return max(float(group.sandbox.since[target["Id"], target["Port"]]), *bound[:1])
