@@ -168,6 +168,8 @@ def test_a_requested_one_is_issued_when_its_records_have_been_visible_for_a_whil
     acm: Any, provider: Any, sandbox: world.World, real: world.Profile, refused: Callable[..., str]
 ) -> None:
     arn = _request(acm, "example.com", "*.example.com", "api.example.com")
+    assert all("ResourceRecord" not in one for one in _told(acm, arn)["DomainValidationOptions"]), "not told at once"
+    sandbox.clock.advance(real.certificate_record)
     told = _told(acm, arn)
     assert (told["Status"], told["Type"], told["KeyAlgorithm"]) == ("PENDING_VALIDATION", "AMAZON_ISSUED", "RSA_2048")
     records = {one["DomainName"]: one["ResourceRecord"] for one in told["DomainValidationOptions"]}
@@ -238,6 +240,15 @@ def test_more_than_ten_names_are_too_many(acm: Any, refused: Callable[..., str])
     names = [f"{number}.example.com" for number in range(10)]
     asked = {"DomainName": "api.example.com", "ValidationMethod": "DNS", "SubjectAlternativeNames": names}
     refused("LimitExceededException", acm.request_certificate, **asked)
+
+
+def test_there_are_only_so_many(acm: Any, sandbox: world.World, refused: Callable[..., str]) -> None:
+    sandbox.quotas = {"certificates": 1}
+    _request(acm, "api.example.com")
+    asked = {"DomainName": "www.example.com", "ValidationMethod": "DNS"}
+    refused("LimitExceededException", acm.request_certificate, **asked)
+    made = paper("api.example.com")
+    refused("LimitExceededException", acm.import_certificate, Certificate=made.body, PrivateKey=made.key)
 
 
 def test_validation_by_mail_is_not_there_and_says_so(acm: Any, refused: Callable[..., str]) -> None:

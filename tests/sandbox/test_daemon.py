@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import dns.message
+import dns.query
+import dns.rcode
 import pytest
 from whole import consume, provide
 
@@ -118,6 +121,14 @@ def test_its_files_are_for_the_owner_alone(folder: Path, start: Callable[..., da
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
     assert modes.pop("functions") == 0o700
     assert modes == dict.fromkeys(("authority.pem", "aws-config", "credentials", "info.json", "lock", "log"), 0o600)
+
+
+def test_it_tells_its_dns_server_and_the_root_of_its_authority(start: Callable[..., daemon.Running]) -> None:
+    running = start()
+    assert running.authority_file.read_text().startswith("-----BEGIN CERTIFICATE-----")
+    host, _, port = running.dns.rpartition(":")
+    said = dns.query.udp(dns.message.make_query("plinkctl.invalid", "A"), host, port=int(port), timeout=10)
+    assert said.rcode() == dns.rcode.NXDOMAIN
 
 
 def test_any_client_is_pointed_at_it_by_the_environment(start: Callable[..., daemon.Running]) -> None:

@@ -83,6 +83,7 @@ def test_a_zone_begins_with_two_records_and_ends_when_it_has_no_others(
 ) -> None:
     servers = zone.made["DelegationSet"]["NameServers"]
     assert len(set(servers)) == 4
+    assert zone.id.startswith("Z")
     assert zone.records() == [("example.com.", "NS"), ("example.com.", "SOA")]
     assert zone.api.get_hosted_zone(Id=zone.id)["HostedZone"]["ResourceRecordSetCount"] == 2
     zone.change(("CREATE", "www.example.com", "A", "192.0.2.7"))
@@ -100,6 +101,11 @@ def test_one_reference_makes_one_zone_and_a_bad_name_none(provider: Any, refused
     for name in ("*.example.com", "-.example.com", "a b.example.com", f"{'x' * 64}.example.com"):
         refused("InvalidDomainName", api.create_hosted_zone, Name=name, CallerReference=name)
     assert len(api.list_hosted_zones()["HostedZones"]) == 1
+
+
+def test_there_are_only_so_many_zones(zone: Zone, sandbox: world.World, refused: Callable[..., str]) -> None:
+    sandbox.quotas = {"hosted-zones": 1}
+    refused("TooManyHostedZones", zone.api.create_hosted_zone, Name="example.net", CallerReference="2")
 
 
 def test_zones_are_listed_by_name_from_a_name_on_in_pages(provider: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -349,8 +350,6 @@ def test_a_rejected_endpoint_answers_no_more(service: Service, here: Any) -> Non
 
 def test_what_is_known_of_names_can_be_put_aside(service: Service, here: Any, provider: Any) -> None:
     """A snapshot of the sandbox holds them: everything is plain."""
-    import pickle
-
     from moto.acm.models import acm_backends
     from moto.ec2.models import ec2_backends
     from moto.route53.models import route53_backends

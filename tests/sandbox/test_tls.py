@@ -8,6 +8,8 @@ import pytest
 from papers import Paper, paper
 from whole import consume, provide, tcp
 
+from plinkctl.sandbox.compute import isolation
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import SimpleNamespace
@@ -267,6 +269,14 @@ def test_the_certificate_is_shown_over_the_whole_path(linked: Any) -> None:
     assert "Hostname mismatch" in wrong["errorMessage"]
     unknown = linked.invoke({"host": linked.host, "trust": paper("Another", ca=True).body.decode()}).value
     assert unknown["errorType"] == "SSLCertVerificationError"
+
+
+def test_it_is_shown_to_a_function_in_a_namespace_of_its_own(linked: Any, sandbox: world.World) -> None:
+    if why := isolation.hindrance():
+        pytest.skip(f"no network namespaces here: {why}")
+    sandbox.isolation = "kernel"
+    got = linked.invoke({"host": linked.host, "trust": linked.trust, "check": False}).value
+    assert (got["status"], got["body"]) == (200, "Hello in TLS!")
 
 
 def test_a_certificate_imported_again_is_shown_at_once(linked: Any) -> None:

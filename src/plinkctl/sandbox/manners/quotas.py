@@ -101,6 +101,11 @@ QUOTAS: Final[Mapping[str, Quota]] = {
     "managed-policies-per-role": Quota(
         "iam", "L-0DA4ABF3", 10, "LimitExceeded", "Cannot exceed quota for PoliciesPerRole: {}"
     ),
+    "certificates": Quota("acm", "L-F141DD1D", 2500, "LimitExceededException", _more("certificates")),
+    "names-per-certificate": Quota(
+        "acm", "L-FB94F0B0", 10, "LimitExceededException", _more("domain names on the certificate")
+    ),
+    "hosted-zones": Quota("route53", "L-4EA4796A", 500, "TooManyHostedZones", _more("hosted zones")),
     "log-groups": Quota("logs", "", 1_000_000, "LimitExceededException", "Resource limit exceeded."),
 }
 

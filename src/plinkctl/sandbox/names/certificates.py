@@ -24,6 +24,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.elbv2.models import elbv2_backends
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.names import pem
 from plinkctl.sandbox.names.authority import ALGORITHMS
 from plinkctl.sandbox.names.domains import covers, is_host
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 #: ACM gives up on a validation after 72 hours.
 _PATIENCE: Final = 72 * 3600.0
-#: ACM's quotas: certificates of an account and region, and names of one.
-_MOST: Final = 2500
-_MOST_NAMES: Final = 10
 #: For so long the same token means the same request.
 _TOKEN_LIFE: Final = 3600.0
 #: How many alternative names a list shows.
@@ -152,13 +150,14 @@ class Certificate:
 
     def _validation(self, name: str, status: str) -> dict[str, Any]:
         record, value = self.records[name]
+        told = world.now() >= self.created + world.current().profile.certificate_record
         proven = self.issued is not None or self.proven(name) is not None
         return {
             "DomainName": name,
             "ValidationDomain": name,
             "ValidationMethod": "DNS",
             "ValidationStatus": "SUCCESS" if proven else "FAILED" if status.endswith("OUT") else "PENDING_VALIDATION",
-            "ResourceRecord": {"Name": record, "Type": "CNAME", "Value": value},
+            **({"ResourceRecord": {"Name": record, "Type": "CNAME", "Value": value}} if told else {}),
         }
 
     def summary(self, using: Mapping[str, set[str]]) -> dict[str, Any]:
@@ -254,7 +253,7 @@ def _import(_original: Any, self: Any) -> ActionResult:
     except pem.Unfit as problem:
         raise AWSValidationException(str(problem)) from problem
     if known is None:
-        _refuse_too_many(self)
+        refuse_more("certificates", len(self.acm_backend._certificates))
         known = _new(self, imported=True, names=[*found.names], algorithm=found.algorithm)
         known.tags.add(tags)
         self.acm_backend._certificates[known.arn] = known
@@ -271,11 +270,6 @@ def _decoded(response: Any, name: str) -> bytes | None:
         return base64.b64decode(text, validate=True) if text else None
     except (binascii.Error, ValueError) as error:
         raise AWSValidationException(f"{name} is not encoded in base 64.") from error
-
-
-def _refuse_too_many(response: Any) -> None:
-    if len(response.acm_backend._certificates) >= _MOST:
-        raise AWSError("Cannot have more certificates than allowed", exception_type="LimitExceededException")
 
 
 def _new(response: Any, *, imported: bool, names: list[str], algorithm: str) -> Certificate:
@@ -309,15 +303,14 @@ def _request(_original: Any, self: Any) -> ActionResult:
                 f"1 validation error detected: Value '{name}' at 'domainName' failed to satisfy constraint: it is not "
                 "a fully qualified domain name"
             )
-    if len(names) > _MOST_NAMES:
-        raise AWSError(f"A certificate has at most {_MOST_NAMES} names.", exception_type="LimitExceededException")
+    refuse_more("names-per-certificate", len(names) - 1)
     # What AWS does with a token that comes with other names is not known; here that is another request.
     asked = (str(self._get_param("IdempotencyToken") or uuid.uuid4()), *names, algorithm)
     tokens: dict[tuple[str, ...], str] = self.acm_backend.__dict__.setdefault("sandbox_tokens", {})
     known = self.acm_backend._certificates.get(tokens.get(asked))
     if known and world.now() < known.created + _TOKEN_LIFE:
         return ActionResult({"CertificateArn": known.arn})
-    _refuse_too_many(self)
+    refuse_more("certificates", len(self.acm_backend._certificates))
     made = _new(self, imported=False, names=[name.lower() for name in names], algorithm=algorithm)
     tokens[asked] = made.arn
     made.cert_options |= self._get_param("Options") or {}

@@ -17,6 +17,7 @@ from moto.route53.exceptions import Route53ClientError
 from moto.route53.responses import Route53
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.names import hidden
 from plinkctl.sandbox.names.content import Content, normal, reversed_labels
 from plinkctl.sandbox.names.domains import is_domain
@@ -183,6 +184,7 @@ def _create(_original: Any, self: Any) -> ActionResult:
     place = own_vpc(self) if asked else None
     if place:
         refuse_conflict(place, name)
+    refuse_more("hosted-zones", len(self.backend.zones))
     made = self.backend.create_hosted_zone(
         name,
         private_zone=place is not None,
@@ -190,6 +192,9 @@ def _create(_original: Any, self: Any) -> ActionResult:
         comment=self._get_param("HostedZoneConfig.Comment"),
         delegation_set_id=self._get_param("DelegationSetId"),
     )
+    del self.backend.zones[made.resource_id]
+    made.resource_id = f"Z{made.resource_id[1:]}"  # as all of AWS's begin
+    self.backend.zones[made.resource_id] = made
     made.sandbox = zone = Zone(moto=made, account=self.current_account, name=name, private=place is not None)
     if not self._get_param("DelegationSetId"):
         made.delegation_set.name_servers = _name_servers()
