@@ -230,6 +230,11 @@ def test_deleting_takes_its_time_keeps_the_subnet_and_ends_in_nothing(
     [failed] = made.ec2.delete_vpc_endpoint_service_configurations(ServiceIds=[made.id])["Unsuccessful"]
     assert failed["Error"]["Code"] == "ExistingVpcEndpointConnections"
     sandbox.clock.advance(sandbox.profile.endpoint_deleting)
+    assert here.state() == "deleted"
+    assert _connection(made) == [(endpoint, "deleted")]
+    [failed] = here.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])["Unsuccessful"]
+    assert failed["Error"]["Code"] == "InvalidVpcEndpoint.NotFound"
+    sandbox.clock.advance(sandbox.profile.deleted)
     refused("InvalidVpcEndpointId.NotFound", here.ec2.describe_vpc_endpoints, VpcEndpointIds=[endpoint])
     [failed] = here.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])["Unsuccessful"]
     assert failed["Error"]["Code"] == "InvalidVpcEndpoint.NotFound"
@@ -304,6 +309,7 @@ def test_a_new_service_is_unavailable_for_a_moment_though_it_says_available(
     made = offer()
     [service] = made.ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]
     assert service["ServiceState"] == "Available"
+    sandbox.clock.advance(sandbox.profile.permission)
     with pytest.raises(ClientError) as caught:
         here.connect(made.name)
     assert caught.value.response["Error"]["Code"] == "Unavailable"

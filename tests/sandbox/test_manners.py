@@ -166,7 +166,7 @@ def test_dry_runs_say_what_the_call_would_have_said_and_change_nothing(
         ("DryRunOperation", made.ec2.accept_vpc_endpoint_connections,
          {"ServiceId": made.id, "VpcEndpointIds": [endpoint]}),
         ("InvalidVpcEndpointServiceId.NotFound", made.ec2.reject_vpc_endpoint_connections,
-         {"ServiceId": f"{made.id}0", "VpcEndpointIds": [endpoint]}),
+         {"ServiceId": f"vpce-svc-{'0' * 17}", "VpcEndpointIds": [endpoint]}),
         ("InvalidParameter", made.ec2.create_vpc_endpoint_service_configuration,
          {"NetworkLoadBalancerArns": [made.arn]}),
         ("InvalidPrincipal", made.ec2.modify_vpc_endpoint_service_permissions,

@@ -73,6 +73,11 @@ class Timeline:
         """The state at that moment."""
         return [state for begun, state in self._begun if begun <= moment][-1]
 
+    @property
+    def end(self) -> str:
+        """The last of its states, reached or to come."""
+        return self._begun[-1][1]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
@@ -86,6 +91,8 @@ class Profile:
     rejection: float = 0.0  # until a rejection is seen, and the service can be deleted
     service: float = 0.0  # a new service says it is available, and yet takes no endpoint
     service_deleting: float = 0.0  # a deleted service still holds its load balancer
+    deleted: float = 0.0  # a deleted endpoint or service is still shown as such
+    permission: float = 0.0  # until an allowed principal sees the service, and one no longer allowed does not
     function: float = 0.0  # Pending -> Active, and each update
     function_interface: float = 0.0  # a function's interfaces after its deletion; detached at half that time
     load_balancer_interface: float = 0.0  # a load balancer's interfaces after its deletion
@@ -113,6 +120,7 @@ BRISK: Final = Profile(
     endpoint_deleting=0.5,
     rejection=0.2,
     service_deleting=0.2,
+    deleted=0.1,
     function=0.5,
     function_interface=0.8,
     load_balancer_interface=0.5,
@@ -137,6 +145,8 @@ REAL: Final = Profile(
     rejection=10,  # a public tool waits up to 90 s for a rejection to be reflected
     service=5,  # reported as minutes at worst (aws-sdk-go-v2 issues 2254 and 2870)
     service_deleting=10,  # a public tool retries the load balancer's deletion every 10 s
+    deleted=30,  # a guess: public tools have to cope with `deleted` in lists, none says for how long
+    permission=3,  # a guess: AWS names no time, and Terraform does not wait
     function=45,  # Lambda's documentation: "a minute or so"
     function_interface=600,  # seen detached after 4 minutes; documented up to 20
     load_balancer_interface=60,  # Terraform waits 5 minutes for an NLB's, 35 for an ALB's

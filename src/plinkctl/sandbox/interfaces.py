@@ -173,15 +173,17 @@ def _available(_original: Any, self: Any) -> int:
 # ---------------------------------------------------------------------------------- made and released
 
 
-def make(subnet: Any, groups: Sequence[str], owner: Owner, *, description: str) -> Any:
-    """A new network interface in `subnet` with its lowest free address, managed by AWS on behalf of `owner`.
+def make(subnet: Any, groups: Sequence[str], owner: Owner, *, description: str, address: str | None = None) -> Any:
+    """A new network interface in `subnet`, managed by AWS on behalf of `owner`.
+
+    It gets `address`, which must be free, or the lowest free one.
 
     Raises:
         EC2ClientError: InsufficientFreeAddressesInSubnet.
     """
     backend = subnet.ec2_backend
     eni = backend.create_network_interface(
-        subnet, free_address(subnet), group_ids=list(groups), description=description
+        subnet, address or free_address(subnet), group_ids=list(groups), description=description
     )
     if not groups:
         eni._group_set = []  # moto falls back to the default group; a load balancer without groups has none
@@ -207,6 +209,16 @@ def free_address(subnet: Any) -> str:
         "InsufficientFreeAddressesInSubnet",
         f"There are not enough free addresses in subnet '{subnet.id}' to satisfy the requested number of instances.",
     )
+
+
+def assignable(subnet: Any, address: str) -> bool:
+    """Whether an address of the subnet is none of those that AWS keeps for itself."""
+    return _FIRST <= _number(subnet, address) < int(subnet.cidr.num_addresses) - 1
+
+
+def holder(subnet: Any, address: str) -> Any:
+    """The interface that has that address of the subnet; None if it is free."""
+    return _shelf(subnet.ec2_backend).placed.get((subnet.vpc_id, address))
 
 
 def release(eni: Any, *, after: float, detach: float | None = None) -> None:

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import ipaddress
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from moto.ec2.exceptions import EC2ClientError, InvalidSecurityGroupNotFoundError
+from moto.ec2.models.vpcs import VPCEndPoint
 from werkzeug.exceptions import HTTPException
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.manners.quotas import refuse_more
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from plinkctl.sandbox.ec2.services import Service
+
+#: Zones from which no service of another region can be reached; of the guide's page on sharing services.
+_NOT_ACROSS: Final = frozenset({"use1-az3", "usw1-az2", "apne1-az3", "apne2-az2", "apne2-az4"})
+
+#: Which records an endpoint can have, by the addresses it has; the first is the default. Of the guide's page on
+#: interface endpoints.
+_RECORDS: Final = {
+    "ipv4": ("ipv4",),
+    "ipv6": ("ipv6",),
+    "dualstack": ("dualstack", "ipv4", "ipv6", "service-defined"),
+}
+
+#: The policy of every endpoint to a service of others: everything to everybody.
+FULL_ACCESS: Final = json.dumps(VPCEndPoint.DEFAULT_POLICY)
 
 
 class UnavailableError(HTTPException):
@@ -24,13 +44,34 @@ class UnavailableError(HTTPException):
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What the consumer chooses of an endpoint, once it is checked.
+
+    Attributes:
+        subnets: moto's subnets.
+        addresses: subnet ID -> IPv4 address, where one is asked for.
+        groups: IDs of its security groups.
+        ip_type: ipv4, ipv6 or dualstack; only told, for the sandbox carries IPv4.
+        records: what its names answer with; only told as well.
+        private_dns: whether it answers for its service's private DNS name.
+    """
+
+    subnets: list[Any]
+    addresses: dict[str, str]
+    groups: list[str]
+    ip_type: str
+    records: str
+    private_dns: bool
+
+
 def check_ready(service: Service) -> None:
     """Refuse a service so new that it takes no endpoint yet, though it is `Available`. Raises UnavailableError."""
     if world.now() < service.ready:
         raise UnavailableError
 
 
-def check_subnets(backend: Any, vpc_id: str, subnet_ids: list[str], service: Service) -> list[Any]:
+def check_subnets(backend: Any, vpc_id: str, subnet_ids: Sequence[str], service: Service) -> list[Any]:
     """The subnets of an endpoint, checked as AWS checks them. Raises EC2ClientError."""
     subnets = [backend.get_subnet(one) for one in subnet_ids]
     for subnet in subnets:
@@ -41,8 +82,11 @@ def check_subnets(backend: Any, vpc_id: str, subnet_ids: list[str], service: Ser
             "DuplicateSubnetsInSameZone",
             "For an interface VPC endpoint, you can specify only one subnet per Availability Zone.",
         )
+    across = service.region != backend.region_name
     for subnet in subnets:
-        if subnet.availability_zone_id not in service.zone_ids:
+        # Over regions no zone is the same; only a few are left out.
+        zone = subnet.availability_zone_id
+        if zone in _NOT_ACROSS if across else zone not in service.zone_ids:
             raise EC2ClientError(
                 "InvalidParameter",
                 f"The VPC endpoint service {service.name} does not support the availability zone of the subnet: "
@@ -58,3 +102,103 @@ def check_groups(backend: Any, vpc_id: str, group_ids: list[str]) -> list[str]:
             raise InvalidSecurityGroupNotFoundError(group_id)
     refuse_more("security-groups-per-interface", len(group_ids) - 1)
     return group_ids or [backend.get_default_security_group(vpc_id).id]
+
+
+def check_ip_type(ip_type: str, service: Service, subnets: Sequence[Any]) -> str:
+    """The addresses of an endpoint: its service must speak all of it, its subnets must have them.
+
+    Raises:
+        EC2ClientError: InvalidParameter; the rule is the guide's, the words are ours.
+    """
+    if ip_type not in _RECORDS:
+        raise EC2ClientError("InvalidParameter", f"The IP address type '{ip_type}' is not one of {', '.join(_RECORDS)}")
+    wanted = {"ipv4", "ipv6"} if ip_type == "dualstack" else {ip_type}
+    if not wanted <= set(service.ip_types):
+        raise EC2ClientError(
+            "InvalidParameter",
+            f"The VPC endpoint service {service.name} does not support the IP address type {ip_type}",
+        )
+    for subnet in subnets:
+        if "ipv6" in wanted and not subnet.ipv6_cidr_block_associations:
+            raise EC2ClientError("InvalidParameter", f"The subnet {subnet.id} has no IPv6 CIDR block")
+    return ip_type
+
+
+def check_records(options: Mapping[str, Any], had: str | None, ip_type: str) -> str:
+    """The kind of DNS records of an endpoint, of its DnsOptions. Raises EC2ClientError: InvalidParameter."""
+    asked = options.get("DnsRecordIpType")
+    # An endpoint whose addresses change gets the records that go with them, unless others are asked for.
+    records = asked or (had if had in _RECORDS[ip_type] else None) or _RECORDS[ip_type][0]
+    if records not in _RECORDS[ip_type]:
+        raise EC2ClientError(
+            "InvalidParameter", f"DNS records of type {records} do not go with the IP address type {ip_type}"
+        )
+    for name in ("PrivateDnsPreference", "PrivateDnsSpecifiedDomains"):
+        if options.get(name):
+            raise EC2ClientError("InvalidParameter", f"{name} is for resource and service network endpoints only")
+    if str(options.get("PrivateDnsOnlyForInboundResolverEndpoint", "false")).lower() == "true":
+        raise EC2ClientError(
+            "InvalidParameter",
+            "PrivateDnsOnlyForInboundResolverEndpoint is for services with both gateway and interface endpoints",
+        )
+    return records
+
+
+def check_addresses(
+    configurations: Sequence[Mapping[str, str]], subnets: Sequence[Any], endpoint_id: str | None
+) -> dict[str, str]:
+    """The addresses asked for by SubnetConfigurations: subnet ID -> IPv4 address.
+
+    Each must be of one of the endpoint's subnets, in its range, and free, unless it is the endpoint's own already.
+
+    Raises:
+        EC2ClientError: InvalidParameter; InvalidIPAddress.InUse, EC2's general code for an address that is taken.
+    """
+    known = {subnet.id: subnet for subnet in subnets}
+    found = {}
+    for one in configurations:
+        subnet = known.get(one.get("SubnetId", ""))
+        if subnet is None:
+            raise EC2ClientError(
+                "InvalidParameter", f"The subnet {one.get('SubnetId')} is none of those of the endpoint"
+            )
+        if six := one.get("Ipv6"):
+            raise EC2ClientError("InvalidParameter", f"The address {six}: the sandbox gives endpoints no IPv6 address")
+        if address := one.get("Ipv4"):
+            _check_address(address, subnet, endpoint_id)
+            found[subnet.id] = address
+    return found
+
+
+def _check_address(address: str, subnet: Any, endpoint_id: str | None) -> None:
+    try:
+        inside = ipaddress.IPv4Address(address) in subnet.cidr
+    except ValueError:
+        inside = False
+    if not inside or not interfaces.assignable(subnet, address):
+        raise EC2ClientError(
+            "InvalidParameter", f"The address {address} is not one of subnet {subnet.id} that can be assigned"
+        )
+    holder = interfaces.holder(subnet, address)
+    if holder is not None and getattr(getattr(holder, "sandbox", None), "id", "") != endpoint_id:
+        raise EC2ClientError("InvalidIPAddress.InUse", f"The address {address} is in use")
+
+
+def check_policy(document: str | None) -> None:
+    """Refuse an endpoint policy that says anything else than the default one.
+
+    Services of others take full access only; AWS's words for it are not known.
+
+    Raises:
+        EC2ClientError: InvalidParameter; InvalidPolicyDocument, for what is no JSON.
+    """
+    if not document:
+        return
+    try:
+        statements = json.loads(document).get("Statement", [])
+    except (ValueError, AttributeError):
+        raise EC2ClientError("InvalidPolicyDocument", "The policy document is not valid JSON") from None
+    full = VPCEndPoint.DEFAULT_POLICY["Statement"]
+    bare = [{key: one[key] for key in one if key != "Sid"} for one in statements if isinstance(one, dict)]
+    if bare != full:
+        raise EC2ClientError("InvalidParameter", "The VPC endpoint service does not support endpoint policies")

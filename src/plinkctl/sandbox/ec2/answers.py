@@ -7,8 +7,9 @@ names, and pages those of moto that moto gives whole. Only forms are handled her
 from __future__ import annotations
 
 import json
+import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
+
+#: The API references' bound for client tokens.
+_LONGEST_TOKEN: Final = 64
 
 
 def filtered(
@@ -90,12 +94,17 @@ def once(response: Any, backend: Any, make: Callable[[], T]) -> T:
     creation, never the order for a second.
 
     Raises:
-        EC2ClientError: IdempotentParameterMismatch, for the same token with other parameters.
+        EC2ClientError: IdempotentParameterMismatch, for the same token with other parameters; InvalidClientToken, for
+            what cannot be one.
     """
     parameters = dict(response._get_params())
     token = parameters.pop("ClientToken", None)
     if not token:
         return make()
+    if len(token) > _LONGEST_TOKEN or not token.isascii():
+        raise EC2ClientError(
+            "InvalidClientToken", f"The client token must be of at most {_LONGEST_TOKEN} ASCII characters"
+        )
     kept: dict[tuple[str, str], tuple[str, Any]] = backend.__dict__.setdefault("sandbox_tokens", {})
     key = (response._get_action(), token)
     asked = json.dumps(parameters, sort_keys=True, default=str)
@@ -110,6 +119,23 @@ def once(response: Any, backend: Any, make: Callable[[], T]) -> T:
     made = make()
     kept[key] = (asked, made)
     return made
+
+
+def checked_ids(prefix: str, code: str, ids: list[str]) -> list[str]:
+    """The IDs of a request; all must have the form of one: the prefix, a hyphen and 8 or 17 hexadecimal digits.
+
+    Raises:
+        EC2ClientError: `code`, for the first that has not. Nothing may have been done for the others by then.
+    """
+    for one in ids:
+        if not re.fullmatch(rf"{prefix}-(?:[0-9a-f]{{8}}|[0-9a-f]{{17}})", str(one)):
+            raise EC2ClientError(code, f"Invalid Id: '{one}' (expecting '{prefix}-...')")
+    return ids
+
+
+def changed(had: list[str], added: list[str], removed: list[str]) -> list[str]:
+    """A list after a request's `Add...` and `Remove...`; what is added twice or removed in vain is no error."""
+    return [one for one in dict.fromkeys([*had, *added]) if one not in removed]
 
 
 def unsuccessful(resource_id: str, code: str, message: str) -> dict[str, Any]:

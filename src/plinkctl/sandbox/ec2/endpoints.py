@@ -1,48 +1,33 @@
-"""Interface endpoints: what the consumer makes, changes and deletes.
+"""Interface endpoints: what one is, and the states it goes through.
 
-An endpoint is moto's VPCEndPoint with the `Endpoint` of this module as its attribute `sandbox`. The provider's side of
-the same thing, the connection, is in `connections`. Gateway endpoints, and those for AWS's own services, are outside
-the sandbox's subject and refused.
+An endpoint is moto's VPCEndPoint with the `Endpoint` of this module as its attribute `sandbox`. The consumer's calls
+are in `endpoint_calls`; the provider's side of the same thing, the connection, is in `connections`.
 """
 
 from __future__ import annotations
 
-import secrets
-import string
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from moto.core.responses import ActionResult
-from moto.ec2.exceptions import (
-    EC2ClientError,
-    InvalidVpcEndPointIdError,
-)
-from moto.ec2.models import vpcs
-from moto.ec2.responses.vpcs import VPCs
+from moto.ec2.exceptions import InvalidVpcEndPointIdError
 
 from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2 import private_dns as private_names
-from plinkctl.sandbox.ec2.admission import check_groups, check_ready, check_subnets
-from plinkctl.sandbox.ec2.answers import (
-    filtered,
-    given_tags,
-    once,
-    paged,
-    tags_of,
-    unsuccessful,
-)
-from plinkctl.sandbox.ec2.permissions import caller_arn, find_service
+from plinkctl.sandbox.ec2.admission import FULL_ACCESS
+from plinkctl.sandbox.ec2.answers import checked_ids, tags_of
+from plinkctl.sandbox.ec2.services import GONE
+from plinkctl.sandbox.ec2.shelf import shelf
 from plinkctl.sandbox.interfaces import Owner
-from plinkctl.sandbox.manners.quotas import refuse_more
-from plinkctl.sandbox.manners.visibility import born
-from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
+    from plinkctl.sandbox.ec2.admission import Shape
+    from plinkctl.sandbox.ec2.notifications import Notification
     from plinkctl.sandbox.ec2.services import Service
 
-#: Untyped on purpose: the sandbox gives moto's objects an attribute of its own.
-VPCEndPoint: Any = vpcs.VPCEndPoint
+#: How long a provider may leave a request unanswered (seconds). That it expires is documented, after what time is not;
+#: a week is our choice.
+EXPIRY: Final = 7 * 24 * 3600.0
 
 HOSTED_ZONE: Final = "Z7HUB22UULQXV"  # of the interface endpoints' public names in us-east-1
 
@@ -55,9 +40,12 @@ class Endpoint:
         moto: moto's object, which carries this one as `sandbox`.
         account, region, vpc_id: where it lives.
         service: the service it is attached to, even when that has been deleted meanwhile.
-        life: pendingAcceptance, pending, available, rejected, deleting, deleted.
+        life: pendingAcceptance, pending, available, rejected, expired, deleting, deleted, gone.
         name: its regional DNS name.
+        groups, ip_type, records, private_dns: what the consumer has chosen; see `admission.Shape`.
         connection_id: how the provider's side calls the same thing.
+        payer: who pays for it, when somebody has said so.
+        notifications: notification ID -> who wants to hear of it.
     """
 
     moto: Any
@@ -65,12 +53,16 @@ class Endpoint:
     region: str
     vpc_id: str
     service: Service
-    life: Timeline
     name: str
-    groups: list[str]
+    groups: list[str] = field(default_factory=list)
+    ip_type: str = "ipv4"
+    records: str = "ipv4"
     private_dns: bool = False
+    life: Timeline = field(default_factory=lambda: Timeline(world.now(), ("pendingAcceptance", 0), ("expired", EXPIRY)))
     connection_id: str = field(default_factory=lambda: world.new_id("vpce-con"))
     created: float = field(default_factory=world.now)
+    payer: str | None = None
+    notifications: dict[str, Notification] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -79,7 +71,13 @@ class Endpoint:
 
     def state(self, moment: float) -> str:
         """Its state at that moment, as AWS writes it (camelCase)."""
-        return self.life.at(moment)
+        state = self.life.at(moment)
+        return "deleted" if state == GONE else state
+
+    @property
+    def holds(self) -> bool:
+        """Whether its VPC cannot be deleted because of it."""
+        return self.state(world.now()) != "deleted"
 
     @property
     def interfaces(self) -> list[Any]:
@@ -111,8 +109,9 @@ class Endpoint:
                 for group in map(backend.get_security_group_from_id, self.groups)
                 if group
             ],
-            "IpAddressType": "ipv4",
-            "DnsOptions": {"DnsRecordIpType": "ipv4"},
+            "PolicyDocument": FULL_ACCESS,
+            "IpAddressType": self.ip_type,
+            "DnsOptions": {"DnsRecordIpType": self.records},
             "PrivateDnsEnabled": self.private_dns,
             "RequesterManaged": False,
             "NetworkInterfaceIds": [eni.id for eni in enis],
@@ -120,6 +119,7 @@ class Endpoint:
             "CreationTimestamp": world.moment(self.created),
             "Tags": tags_of(backend, self.id),
             "OwnerId": self.account,
+            "PayerResponsibilities": self.payers(),
         }
 
     def dns_entries(self) -> list[dict[str, str]]:
@@ -130,6 +130,12 @@ class Endpoint:
             entries.append({"DnsName": self.service.private_dns.domain, "HostedZoneId": HOSTED_ZONE})
         return entries
 
+    def payers(self) -> list[dict[str, str]] | None:
+        """Who pays for what, as AWS writes it; None while nobody has said so."""
+        if self.payer is None:
+            return None
+        return [{"Scope": "vpc-endpoint-charges", "PayerResponsibilityType": self.payer}]
+
     def accept(self) -> None:
         """Go from waiting for the provider to available, through pending."""
         self._pending()
@@ -139,9 +145,11 @@ class Endpoint:
         self.life.turn(world.now(), ("rejected", world.current().profile.rejection))
 
     def delete(self) -> None:
-        """Go through deleting to gone, the interfaces with it."""
-        after = world.current().profile.endpoint_deleting
-        self.life.turn(world.now(), ("deleting", 0), ("deleted", after))
+        """Go through deleting and deleted to gone; the interfaces vanish at the end of deleting."""
+        profile = world.current().profile
+        after = profile.endpoint_deleting
+        self.life.turn(world.now(), ("deleting", 0), ("deleted", after), (GONE, after + profile.deleted))
+        shelf(self.moto.ec2_backend).endpoints[self.id] = self
         for eni in self.interfaces:
             interfaces.release(eni, after=after)
 
@@ -149,163 +157,66 @@ class Endpoint:
         delay = world.current().profile.endpoint_pending
         self.life.turn(world.now(), ("pending", 0), ("available", delay))
 
-    def change(self, *, subnets: list[Any], groups: list[str], private_dns: bool) -> None:
-        """Take over other subnets, groups or private DNS; new subnets make it pending once more.
+    def change(self, shape: Shape) -> None:
+        """Take over what the consumer wants; an endpoint that was available is pending once more.
+
+        An interface that gets another address is replaced by a new one, as the API reference says.
 
         Raises:
             EC2ClientError: InsufficientFreeAddressesInSubnet.
         """
-        wanted = {subnet.id for subnet in subnets}
-        had = {eni.subnet.id for eni in self.interfaces}
-        for subnet in subnets:
-            if subnet.id not in had:
+        had = {eni.subnet.id: eni for eni in self.interfaces}
+        wanted = {subnet.id: shape.addresses.get(subnet.id) for subnet in shape.subnets}
+        kept = {one for one, eni in had.items() if wanted.get(one, "") in (None, str(eni.private_ip_address))}
+        new = [subnet for subnet in shape.subnets if subnet.id not in kept]
+        for subnet in new:
+            if wanted[subnet.id] is None:
                 interfaces.free_address(subnet)  # a full subnet is refused before anything is changed
-        self.groups = groups
-        private_names.switch(self, on=private_dns)
-        for eni in self.interfaces:
-            if eni.subnet.id not in wanted:
+        before = self._chosen()
+        self.groups, self.ip_type, self.records = shape.groups, shape.ip_type, shape.records
+        private_names.switch(self, on=shape.private_dns)
+        for subnet_id, eni in had.items():
+            if subnet_id not in kept:
                 interfaces.release(eni, after=0)
             else:
-                eni._group_set = [eni.ec2_backend.get_security_group_from_id(group) for group in groups]
-        for subnet in subnets:
-            if subnet.id not in had:
-                self._plug(subnet)
-        if wanted != had and self.state(world.now()) == "available":
+                eni._group_set = [eni.ec2_backend.get_security_group_from_id(group) for group in shape.groups]
+        owner = Owner("endpoint", self.id)
+        for subnet in new:
+            description = f"VPC Endpoint Interface {self.id}"
+            interfaces.make(subnet, shape.groups, owner, description=description, address=wanted[subnet.id])
+        # A rejection on its way is not undone by a change.
+        if self._chosen() != before and self.life.end == "available":
             self._pending()
 
-    def _plug(self, subnet: Any) -> None:
-        owner = Owner("endpoint", self.id)
-        interfaces.make(subnet, self.groups, owner, description=f"VPC Endpoint Interface {self.id}")
+    def _chosen(self) -> tuple[Any, ...]:
+        enis = sorted(eni.id for eni in self.interfaces)
+        return enis, sorted(self.groups), self.ip_type, self.records, self.private_dns
 
 
 @world.settler
 def _settle(moment: float) -> None:
     for backend in world.ec2():
-        for found in list(backend.vpc_end_points.values()):
-            if found.sandbox.state(moment) == "deleted":
-                private_names.switch(found.sandbox, on=False)
-                del backend.vpc_end_points[found.id]
+        ending = shelf(backend).endpoints
+        for endpoint in list(ending.values()):
+            if endpoint.state(moment) == "deleted":
+                private_names.switch(endpoint, on=False)
+            if endpoint.life.at(moment) == GONE:
+                del ending[endpoint.id], backend.vpc_end_points[endpoint.id]
+                endpoint.service.endpoints.pop(endpoint.id, None)
 
 
-@override(VPCs, "create_vpc_endpoint")
-def _create(_original: Any, self: Any) -> ActionResult:
-    """CreateVpcEndpoint, for interface endpoints to a service of the sandbox."""
-    backend = self.ec2_backend
-
-    def make() -> Endpoint:
-        vpc = backend.get_vpc(self._get_param("VpcId"))
-        account, region = backend.account_id, backend.region_name
-        name = self._get_param("ServiceName")
-        service = find_service(name, region=region, account=account, caller=caller_arn(self))
-        kind = self._get_param("VpcEndpointType", "Gateway")
-        if kind != "Interface":
-            raise EC2ClientError(
-                "InvalidParameter",
-                f"Endpoint type ({kind}) does not match available service types ([Interface]).",
-            )
-        check_ready(service)
-        subnets = check_subnets(backend, vpc.id, self._get_param("SubnetIds", []), service)
-        groups = check_groups(backend, vpc.id, self._get_param("SecurityGroupIds", []))
-        private_dns = self._get_bool_param("PrivateDnsEnabled", False)
-        if private_dns:
-            private_names.check(vpc, service, waiting=service.acceptance)
-        tags = given_tags(self, "vpc-endpoint")
-        refuse_more(
-            "interface-endpoints-per-vpc",
-            len(backend.vpc_end_points),
-            lambda: sum(one.vpc_id == vpc.id for one in backend.vpc_end_points.values()),
-        )
-
-        endpoint_id = world.new_id("vpce")
-        moto = VPCEndPoint(backend, endpoint_id, vpc.id, name, "Interface", None, [], tags=tags)
-        label = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
-        moto.sandbox = endpoint = Endpoint(
-            moto=moto,
-            account=account,
-            region=region,
-            vpc_id=vpc.id,
-            service=service,
-            life=Timeline(world.now(), ("pendingAcceptance", 0)),
-            name=f"{endpoint_id}-{label}.{service.id}.{region}.vpce.amazonaws.com",
-            groups=groups,
-        )
-        endpoint.change(subnets=subnets, groups=groups, private_dns=private_dns)
-        backend.vpc_end_points[endpoint_id] = moto
-        born(backend, "endpoint", backend.vpc_end_points, endpoint_id, endpoint_id)
-        if not service.acceptance:
-            endpoint.accept()
-        return endpoint
-
-    endpoint = once(self, backend, make)
-    return ActionResult({"VpcEndpoint": endpoint.answer(), "ClientToken": self._get_param("ClientToken")})
-
-
-@override(VPCs, "modify_vpc_endpoint")
-def _modify(_original: Any, self: Any) -> ActionResult:
-    """ModifyVpcEndpoint: subnets, groups, private DNS."""
-    backend = self.ec2_backend
-    endpoint = own_endpoint(backend, self._get_param("VpcEndpointId"))
-    state = endpoint.state(world.now())
-    if state not in ("available", "pendingAcceptance"):
-        raise EC2ClientError("InvalidState", f"The endpoint {endpoint.id} cannot be modified in state {state}")
-    subnet_ids = [eni.subnet.id for eni in endpoint.interfaces]
-    subnet_ids = _changed(subnet_ids, self._get_param("AddSubnetIds", []), self._get_param("RemoveSubnetIds", []))
-    groups = _changed(
-        endpoint.groups,
-        self._get_param("AddSecurityGroupIds", []),
-        self._get_param("RemoveSecurityGroupIds", []),
-    )
-    if not groups:
-        raise EC2ClientError("InvalidParameter", "An interface endpoint needs at least one security group")
-    private_dns = self._get_bool_param("PrivateDnsEnabled", endpoint.private_dns)
-    if private_dns:
-        vpc = backend.get_vpc(endpoint.vpc_id)
-        private_names.check(vpc, endpoint.service, waiting=state == "pendingAcceptance", endpoint=endpoint)
-    subnets = check_subnets(backend, endpoint.vpc_id, subnet_ids, endpoint.service)
-    groups = check_groups(backend, endpoint.vpc_id, groups)
-    endpoint.change(subnets=subnets, groups=groups, private_dns=private_dns)
-    return ActionResult({"Return": True})
-
-
-def _changed(had: list[str], added: list[str], removed: list[str]) -> list[str]:
-    return [one for one in dict.fromkeys([*had, *added]) if one not in removed]
+def endpoint_ids(ids: list[str]) -> list[str]:
+    """These IDs of endpoints, if they all have the form. Raises EC2ClientError: InvalidVpcEndpointId.Malformed."""
+    return checked_ids("vpce", "InvalidVpcEndpointId.Malformed", ids)
 
 
 def own_endpoint(backend: Any, endpoint_id: str) -> Endpoint:
-    """An endpoint of the caller's own account. Raises EC2ClientError: InvalidVpcEndpointId.NotFound."""
+    """An endpoint of the caller's own account.
+
+    Raises:
+        EC2ClientError: InvalidVpcEndpointId.NotFound, or .Malformed for what is no such ID.
+    """
     if found := backend.vpc_end_points.get(endpoint_id):
         return found.sandbox  # type: ignore[no-any-return]  # set where the endpoint is made
+    endpoint_ids([endpoint_id])
     raise InvalidVpcEndPointIdError(endpoint_id)
-
-
-@override(VPCs, "describe_vpc_endpoints")
-def _describe(_original: Any, self: Any) -> ActionResult:
-    """DescribeVpcEndpoints: an unknown ID is an error, an unmatched filter an empty list."""
-    ids = self._get_param("VpcEndpointIds", [])
-    found = [own_endpoint(self.ec2_backend, one) for one in ids or self.ec2_backend.vpc_end_points]
-    fields = {
-        "vpc-endpoint-id": "VpcEndpointId",
-        "vpc-endpoint-state": "State",
-        "vpc-endpoint-type": "VpcEndpointType",
-        "vpc-id": "VpcId",
-        "service-name": "ServiceName",
-        "service-region": "ServiceRegion",
-        "ip-address-type": "IpAddressType",
-    }
-    answers = filtered([endpoint.answer() for endpoint in found], self._get_param("Filters", []), fields)
-    return paged(self, "VpcEndpoints", answers)
-
-
-@override(VPCs, "delete_vpc_endpoints")
-def _delete(_original: Any, self: Any) -> ActionResult:
-    """DeleteVpcEndpoints: works in every state; refusals come in the list, not as an error."""
-    failed = []
-    for endpoint_id in self._get_param("VpcEndpointIds", []):
-        found = self.ec2_backend.vpc_end_points.get(endpoint_id)
-        if found is None:
-            message = f"The Vpc Endpoint Id '{endpoint_id}' does not exist"
-            failed.append(unsuccessful(endpoint_id, "InvalidVpcEndpoint.NotFound", message))
-        elif found.sandbox.state(world.now()) != "deleting":
-            found.sandbox.delete()
-    world.settle()
-    return ActionResult({"Unsuccessful": failed})

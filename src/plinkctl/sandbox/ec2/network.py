@@ -145,7 +145,7 @@ def _delete_vpc(original: Any, self: Any, vpc_id: str) -> Any:
         *[subnet for subnet in self.describe_subnets() if subnet.vpc_id == vpc_id],
         *[group for group in groups if not group.is_default],
         *[table for table in tables if table.main_association_id is None],
-        *[one for one in self.vpc_end_points.values() if one.vpc_id == vpc_id],
+        *[one for one in self.vpc_end_points.values() if one.vpc_id == vpc_id and one.sandbox.holds],
         *[acl for acl in self.network_acls.values() if acl.vpc_id == vpc_id and not acl.default],
         *[gateway for gateway in self.internet_gateways.values() if gateway.vpc is vpc],
     ]

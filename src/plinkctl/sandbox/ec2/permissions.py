@@ -16,7 +16,7 @@ from moto.iam.models import iam_backends
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.ec2.answers import filtered, paged
-from plinkctl.sandbox.ec2.services import Service, all_services, own_service
+from plinkctl.sandbox.ec2.services import Grant, Service, all_services, called, own_service
 from plinkctl.sandbox.patch import override
 
 #: Users and roles without a path, whole accounts, or everybody: what AWS takes as an allowed principal.
@@ -24,23 +24,38 @@ PRINCIPAL: Final = re.compile(r"\*|arn:aws[a-z-]*:iam::(\d{12}):(root|user/[\w+=
 PRINCIPAL_TYPES: Final = {"*": "All", "root": "Account", "user": "User", "role": "Role"}
 
 
-def find_service(name: str, *, region: str, account: str, caller: str) -> Service:
-    """The service a consumer asks for by name.
+def find_service(response: Any, name: str, region: str | None) -> Service:
+    """The service the caller of a request asks for by name, in the region named or else in the caller's own.
 
     Raises:
-        EC2ClientError: InvalidServiceName; absent, not admitted, deleted and of another region all look alike.
+        EC2ClientError: InvalidServiceName; absent, not admitted, deleted, of another region, or not offered in the
+            caller's region: all look alike.
     """
-    for service in all_services(region):
-        available = service.life.at(world.now()) == "Available"
-        if service.name == name and available and service.admits(account, caller):
-            return service
-    raise InvalidServiceName(name)
+    service = called(name, region or response.region)
+    if service is None or not _offered(service, response.region, response.current_account, principals(response)):
+        raise InvalidServiceName(name)
+    return service
 
 
-def caller_arn(response: Any) -> str:
-    """The ARN of the user whose key signed the request."""
-    key = iam_backends[response.current_account]["aws"].access_keys.get(response.get_access_key())
-    return f"arn:aws:iam::{response.current_account}:user/{key.user_name}" if key else ""
+def _offered(service: Service, region: str, account: str, callers: frozenset[str]) -> bool:
+    alive = service.state(world.now()) == "Available"
+    return alive and region in service.regions and service.admits(account, callers)
+
+
+def principals(response: Any) -> frozenset[str]:
+    """All a caller is, in the words of allowed principals: everybody, an account, and a user or a role.
+
+    A session of an assumed role counts as its role. A path is left out, for principals have none: public tools strip
+    it from a role's ARN before they allow it.
+    """
+    account, key = response.current_account, response.get_access_key()
+    found = {"*", f"arn:aws:iam::{account}:root"}
+    known: Any = iam_backends[account]["aws"].access_keys.get(key)
+    if role := getattr(known, "role_arn", None):  # moto's STS puts it on the keys of a session
+        found.add(f"arn:aws:iam::{account}:role/{role.rpartition('/')[2]}")
+    elif known:
+        found.add(f"arn:aws:iam::{account}:user/{known.user_name}")
+    return frozenset(found)
 
 
 @override(Services, "modify_vpc_endpoint_service_permissions")
@@ -51,10 +66,19 @@ def _modify(_original: Any, self: Any) -> ActionResult:
     for principal in added:
         if not PRINCIPAL.fullmatch(principal):
             raise EC2ClientError("InvalidPrincipal", f"Invalid Principal: '{principal}'")
-    for principal in self._get_param("RemoveAllowedPrincipals", []):
-        service.permissions.pop(principal, None)
-    new = [principal for principal in added if principal not in service.permissions]
-    service.permissions |= {principal: world.new_id("vpce-svc-perm") for principal in new}
+    if self._get_param("PermissionType", "vpc-endpoint") != "vpc-endpoint":
+        raise EC2ClientError(
+            "InvalidParameter", "Other permissions than for VPC endpoints are for Gateway Load Balancers only"
+        )
+    now, delay = world.now(), world.current().profile.permission
+    removed = [one for one in self._get_param("RemoveAllowedPrincipals", []) if one in service.permissions]
+    # The provider sees the change at once; what consumers see follows a little later.
+    service.withdrawn = {one: until for one, until in service.withdrawn.items() if until > now}
+    for principal in removed:
+        if service.permissions.pop(principal).since <= now:
+            service.withdrawn[principal] = now + delay
+    new = [principal for principal in dict.fromkeys(added) if principal not in service.permissions]
+    service.permissions |= {principal: Grant(world.new_id("vpce-svc-perm"), now + delay) for principal in new}
     answers = [_permission(service, principal) for principal in new]
     return ActionResult({"AddedPrincipals": answers, "ReturnValue": True})
 
@@ -73,7 +97,7 @@ def _permission(service: Service, principal: str) -> dict[str, Any]:
     return {
         "PrincipalType": PRINCIPAL_TYPES[kind],
         "Principal": principal,
-        "ServicePermissionId": service.permissions[principal],
+        "ServicePermissionId": service.permissions[principal].id,
         "ServiceId": service.id,
     }
 
@@ -81,16 +105,18 @@ def _permission(service: Service, principal: str) -> dict[str, Any]:
 @override(VPCs, "describe_vpc_endpoint_services")
 def _offers(_original: Any, self: Any) -> ActionResult:
     """DescribeVpcEndpointServices: what the caller may connect to; AWS's own services are not in the sandbox."""
-    account, caller = self.current_account, caller_arn(self)
-    offers = {
-        service.name: {**service.detail(account), "_types": ["Interface"]}
-        for service in all_services(self.region)
-        if service.admits(account, caller) and service.life.at(world.now()) == "Available"
-    }
+    account, callers = self.current_account, principals(self)
+    regions = self._get_param("ServiceRegions", []) or [self.region]
     names = self._get_param("ServiceNames", [])
+    if names:
+        asked = [next(filter(None, (called(name, region) for region in regions)), None) for name in names]
+    else:
+        asked = [service for region in regions for service in all_services(region)]
+    found = {one.name: one for one in asked if one and _offered(one, self.region, account, callers)}
     for name in names:
-        if name not in offers:
+        if name not in found:
             raise InvalidServiceName(name)
+    chosen = [{**found[name].detail(account), "_types": ["Interface"]} for name in sorted(found)]
     fields = {
         "service-name": "ServiceName",
         "service-type": "_types",
@@ -98,6 +124,5 @@ def _offers(_original: Any, self: Any) -> ActionResult:
         "service-region": "ServiceRegion",
         "supported-ip-address-types": "SupportedIpAddressTypes",
     }
-    chosen = [offers[name] for name in sorted(names or offers)]
     answers = filtered(chosen, self._get_param("Filters", []), fields)
     return paged(self, "ServiceDetails", answers, ServiceNames=[one["ServiceName"] for one in answers])

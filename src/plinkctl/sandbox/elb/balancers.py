@@ -25,7 +25,7 @@ from moto.elbv2.models import ELBv2Backend
 
 from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
-from plinkctl.sandbox.ec2.services import all_services
+from plinkctl.sandbox.ec2.services import behind
 from plinkctl.sandbox.elb import attributes
 from plinkctl.sandbox.interfaces import Owner
 from plinkctl.sandbox.manners.quotas import refuse_more
@@ -258,7 +258,7 @@ def _delete(original: Any, self: Any, arn: str) -> None:
             "OperationNotPermitted",
             f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled",
         )
-    if any(arn in service.load_balancers for service in all_services()):
+    if behind(arn):
         raise ResourceInUseError(
             f"Load balancer '{arn}' cannot be deleted because it is currently associated with another service"
         )

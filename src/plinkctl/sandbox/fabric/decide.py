@@ -220,9 +220,10 @@ def _through_link(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -
         return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason, crossing=crossing)
     balancers = [found for arn in endpoint.service.load_balancers if (found := world.load_balancer(arn))]
     zone = target.subnet.availability_zone_id
+    across = endpoint.region != endpoint.service.region  # then AWS chooses a zone, and no two are the same
     for balancer in balancers:
         for node in interfaces.nodes(balancer):
-            if node.subnet.availability_zone_id != zone:
+            if not across and node.subnet.availability_zone_id != zone:
                 continue
             # The client's own address is what the group sees; no group of the consumer can be named in it.
             if _enforces(balancer) and not _allowed(_groups(node), "ingress", port, seen_as, []):
