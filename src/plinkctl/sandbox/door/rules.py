@@ -83,6 +83,7 @@ class Rule:
         times: at most so often; None without end.
         probability: of the calls that are left; which ones is fixed by `seed`.
         seconds: of `hang` and `latency`, in real seconds.
+        find, put: of `rewrite`: the text to find in the answer, and the one to put there.
         delay: after how many seconds of the sandbox's clock a late effect lands.
         gap: real seconds between two signals.
     """
@@ -108,8 +109,8 @@ class Rule:
     delay: float = 0.0
     signals: tuple[str, ...] = ()
     gap: float = 0.0
-    find: str = ""
-    put: str = ""
+    find: str | None = None
+    put: str | None = None
 
     def told(self) -> dict[str, Any]:
         """The rule as it could have been written: without what is as if not said."""
@@ -173,8 +174,8 @@ def read(
 def _made(written: dict[str, Any], accounts: Mapping[str, str]) -> Rule:
     """A rule from what was found to be right."""
     given = dict(written)
-    service, _, action = given["action"].partition(":")
-    given["action"] = f"{_SERVICES.get(service, service)}:{action}"
+    service, colon, action = given["action"].partition(":")
+    given["action"] = f"{_SERVICES.get(service, service)}{colon}{action}"
     given.setdefault("when", EFFECTS[given["effect"]].whens[0])
     if "account" in given:
         given["account"] = accounts.get(given["account"], given["account"])

@@ -62,7 +62,7 @@ def carry_out(strike: Strike, call: Call) -> tuple[Response, Wire, str]:
         case "empty":
             answer = altered.emptied(_given(answer), strike.value)
         case "rewrite":
-            answer = altered.rewritten(_given(answer), rule.find, rule.put)
+            answer = altered.rewritten(_given(answer), rule.find or "", rule.put or "")
         case "unsuccessful":
             answer = _unsuccessful(strike, call)
         case _:
