@@ -128,7 +128,7 @@ def provide(side: Side, *, listening: bool = True, matcher: str = "200-399") -> 
     return made
 
 
-def consume(side: Side, service_name: str, *zone_ids: str) -> SimpleNamespace:
+def consume(side: Side, service_name: str, *zone_ids: str, service_region: str | None = None) -> SimpleNamespace:
     """The consumer's side as far as the endpoint, and a role; the groups let TCP 80 through and nothing else."""
     made = network(side.client("ec2"), *(zone_ids or ("use1-az1",)))
     made.endpoint_group = group(made.ec2, made.vpc, "endpoint")
@@ -146,6 +146,7 @@ def consume(side: Side, service_name: str, *zone_ids: str) -> SimpleNamespace:
         SubnetIds=made.subnets,
         SecurityGroupIds=[made.endpoint_group],
         PrivateDnsEnabled=False,
+        **({"ServiceRegion": service_region} if service_region else {}),
     )["VpcEndpoint"]
     made.host = made.endpoint["DnsEntries"][0]["DnsName"]
     made.iam, made.functions, made.logs = side.client("iam"), side.client("lambda"), side.client("logs")

@@ -26,6 +26,7 @@ SUPPORTED: Final = "5.2"
 PARTS: Final = (
     "plinkctl.sandbox.world",
     "plinkctl.sandbox.manners.every_call",
+    "plinkctl.sandbox.manners.queues",
     "plinkctl.sandbox.manners.quotas",
     "plinkctl.sandbox.interfaces",
     "plinkctl.sandbox.ec2.network",

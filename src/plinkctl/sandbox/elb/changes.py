@@ -10,7 +10,7 @@ from moto.elbv2.models import ELBv2Backend
 from moto.elbv2.responses import ELBV2Response
 
 from plinkctl.sandbox import interfaces
-from plinkctl.sandbox.ec2.services import all_services
+from plinkctl.sandbox.ec2.services import behind
 from plinkctl.sandbox.elb.balancers import check_groups, check_subnets, enforce, stand_in
 from plinkctl.sandbox.manners.visibility import changing
 from plinkctl.sandbox.patch import override
@@ -59,7 +59,7 @@ def _set_subnets(_original: Any, self: Any) -> ActionResult:
     if subnets[0].vpc_id != balancer.vpc_id:
         raise ELBClientError("InvalidConfigurationRequest", "All subnets must belong to the VPC of the load balancer")
     given_up = {subnet.availability_zone for subnet in balancer.subnets} - {one.availability_zone for one in subnets}
-    if given_up and any(balancer.arn in service.load_balancers for service in all_services()):
+    if given_up and behind(balancer.arn):
         raise ELBClientError(
             "InvalidConfigurationRequest", "A load balancer of a VPC endpoint service cannot leave an Availability Zone"
         )
