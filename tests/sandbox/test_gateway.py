@@ -295,3 +295,114 @@ def test_a_taken_port_is_an_error_and_not_an_exit(served: gateway.Server, sandbo
     taken = int(served.url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):
         gateway.Server(served.gateway, served.dns, token="x", port=taken)
+
+
+def form(service: str, text: str, server: gateway.Server) -> tuple[int, str]:
+    """A request of the query protocol with that body."""
+    place = urlsplit(server.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
+    try:
+        headers = {**signed(server, service), "Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/", body=text.encode(), headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("service", "text", "words"),
+    [
+        ("ec2", "Action=DescribeVpcs&Version=2009-11-30", "<Code>NoSuchVersion</Code>"),
+        ("ec2", "Action=DescribeVpcs&Version=tomorrow", "for version tomorrow; the local AWS has 2016-11-15"),
+        ("iam", "Action=ListRoles&Version=2016-11-15", "<Code>InvalidAction</Code>"),
+        ("elasticloadbalancing", "Action=DescribeLoadBalancers&Version=2011-01-01", "2012-06-01 and 2015-12-01"),
+        ("ec2", "", "<Code>MissingAction</Code>"),
+        ("ec2", "Version=2016-11-15", "<Code>MissingAction</Code>"),
+        ("ec2", "%ff%fe=&&&=;", "<Code>MissingAction</Code>"),
+        ("ec2", "Action=MakeCoffee&Version=2016-11-15", "ec2:MakeCoffee"),
+        ("sts", "Action=", "sts"),
+        ("frobnicator", "Action=Frob", "The local AWS has no service frobnicator. It stands for "),
+    ],
+)
+def test_what_cannot_be_answered_is_named_in_the_callers_protocol(
+    served: gateway.Server, sandbox: world.World, service: str, text: str, words: str
+) -> None:
+    status, answer = form(service, text, served)
+    assert 400 <= status < 500
+    assert words in answer
+    assert answer.startswith(("<", "<?xml"))
+
+
+def test_a_service_that_is_not_here_is_told_which_are(served: gateway.Server, sandbox: world.World) -> None:
+    status, text = ask(served, "POST", "/things", {"a": 1}, **signed(served, "frobnicator"))
+    assert (status, json.loads(text)["__type"]) == (404, "UnknownService")
+    assert "ec2, elasticloadbalancing, iam" in json.loads(text)["message"]
+
+
+@pytest.mark.parametrize("body", ["{", "[]", "null", "\x00", '{"a":' * 3000])
+def test_a_body_that_is_no_json_is_a_clear_refusal(served: gateway.Server, sandbox: world.World, body: str) -> None:
+    place = urlsplit(served.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
+    headers = {**signed(served, "logs"), "X-Amz-Target": "Logs_20140328.CreateLogGroup"}
+    connection.request("POST", "/", body=body, headers={**headers, "Content-Type": "application/x-amz-json-1.1"})
+    answer = connection.getresponse()
+    assert 400 <= answer.status < 500
+    assert json.loads(answer.read())["__type"] == "SerializationException"
+    connection.close()
+
+
+def test_a_body_in_chunks_is_read(served: gateway.Server, provider: Any) -> None:
+    place = urlsplit(served.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
+    parts = iter([b"Action=CreateVpc&Version=2016-11-15", b"&CidrBlock=10.", b"9.0.0%2F16"])
+    headers = {**signed(served), "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/", body=parts, headers=headers, encode_chunked=True)
+    assert b"10.9.0.0/16" in connection.getresponse().read()
+    connection.close()
+
+
+def test_one_connection_serves_one_request_after_the_other(served: gateway.Server, provider: Any) -> None:
+    place = urlsplit(served.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
+    headers = {**signed(served), "Content-Type": "application/x-www-form-urlencoded"}
+    for _ in range(3):
+        connection.request("POST", "/", body="Action=DescribeVpcs&Version=2016-11-15", headers=headers)
+        answer = connection.getresponse()
+        assert answer.getheader("Connection") == "keep-alive"
+        assert b"vpcSet" in answer.read()
+        first = connection.sock
+        assert first is not None
+    connection.request("POST", "/", body="x", headers={**headers, "Origin": "null"})
+    refusal = connection.getresponse()
+    assert (refusal.status, refusal.getheader("Connection")) == (403, "close")
+    connection.close()
+
+
+def test_equal_calls_have_equal_digests_whoever_signs_them_when(
+    served: gateway.Server, provider: Any, consumer: Any
+) -> None:
+    def digest(side: Any, block: str) -> str:
+        side.client("ec2").create_vpc(CidrBlock=block)
+        return str(served.gateway.calls[-1].digest)
+
+    first = digest(provider, "10.9.0.0/16")
+    assert first == digest(provider, "10.9.0.0/16") == digest(consumer, "10.9.0.0/16")
+    assert first != digest(provider, "10.8.0.0/16")
+    logs = provider.client("logs")
+    for name in ("one", "two"):
+        logs.create_log_group(logGroupName=name)
+    assert served.gateway.calls[-1].digest != served.gateway.calls[-2].digest
+    assert len(first) == 16
+    assert set(first) <= set("0123456789abcdef")
+
+
+def test_the_call_log_holds_no_secret(served: gateway.Server, provider: Any) -> None:
+    iam = provider.client("iam")
+    iam.create_user(UserName="canary-user")
+    iam.create_login_profile(UserName="canary-user", Password="canary-secret-1")
+    session = provider.session.get_credentials()
+    text = ask(served, "GET", "/_sandbox/calls", **bearer(served))[1]
+    assert "CreateLoginProfile" in text
+    for secret in ("canary-secret-1", session.secret_key, session.access_key, served.token):
+        assert secret not in text

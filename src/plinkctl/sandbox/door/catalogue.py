@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SERVICES: Final = ("ec2", "elasticloadbalancing", "iam", "lambda", "logs", "sts")
 #: Services of the query protocol whose version tells the shape of the answer; classic load balancers sign as new ones.
 _ALSO: Final = {"elasticloadbalancing": ("elb",)}
+#: Whose body is somebody's own, not the API's.
+_ANY_BODY: Final = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"})
 _loader: Final = create_loader()
 
 
@@ -42,7 +44,8 @@ def actions(service: str) -> frozenset[str]:
     name = MODELS.get(service, service)
     if name not in _loader.list_available_services("service-2"):
         return frozenset()
-    return frozenset(_loader.load_service_model(name, "service-2")["operations"])
+    # A loader keeps what it has read, of which only the names are needed.
+    return frozenset(create_loader().load_service_model(name, "service-2")["operations"])
 
 
 @functools.cache
@@ -68,6 +71,14 @@ _INDIRECT: Final = frozenset(
 )
 
 
+def unheard_of(asked: Asked) -> Wrong | None:
+    """What is wrong with a call at which moto failed: an action that AWS has not either; None when it has."""
+    known = actions(asked.service).union(*(actions(name) for name in _ALSO.get(asked.service, ())))
+    if not known or asked.action in known:
+        return None
+    return Wrong("InvalidAction", f"The action {asked.service}:{asked.action} is not valid for this web service.", 400)
+
+
 def unanswerable(asked: Asked) -> Wrong | None:
     """What is wrong with a call before moto sees it: no service, a service not here, no action, another version."""
     if asked.service != "-" and not _here(asked.service):
@@ -76,6 +87,10 @@ def unanswerable(asked: Asked) -> Wrong | None:
             f"The local AWS has no service {asked.service}. It stands for {known}; other services are what moto has"
         )
         return Wrong("UnknownService", message, 404)
+    spoken = asked.protocol == "json" or asked.service == "lambda"  # others may carry any bytes
+    if spoken and not asked.readable and asked.action not in _ANY_BODY:
+        code = "InvalidRequestContentException" if asked.service == "lambda" else "SerializationException"
+        return Wrong(code, f"The body of {asked.service}:{asked.action} is not a JSON object", 400)
     if asked.protocol not in ("ec2", "query"):
         return None
     if asked.action.startswith(("POST ", "GET ")):

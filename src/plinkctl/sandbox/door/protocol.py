@@ -55,6 +55,7 @@ class Asked:
         names: the names of top parameters, for who must know whether a list is filtered.
         digest: 16 hexadecimal digits of a hash of action and parameters, in whatever order these came. Signature,
             keys and session tokens are no part of it, and nothing can be read back from it.
+        readable: whether a body that must be JSON is a JSON object; what is too large to be looked into counts as one.
         pid: the calling process, if it names itself (`AWS_SDK_UA_APP_ID=pid-123`).
     """
 
@@ -67,6 +68,7 @@ class Asked:
     values: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
     digest: str = ""
+    readable: bool = True
     pid: int | None = None
 
 
@@ -78,16 +80,17 @@ def read(environ: Mapping[str, Any], body: bytes) -> Asked:
     path = environ.get("PATH_INFO", "")
     place = f"{environ.get('REQUEST_METHOD', '-')} {path}"
     query = environ.get("QUERY_STRING", "")
-    version = ""
+    version, content = "", {}
     parameters: list[tuple[str, str]]
     if target := environ.get("HTTP_X_AMZ_TARGET", ""):
         action, protocol = target.rpartition(".")[2], "json"
-        parameters = list(_leaves("", _parsed(body)))
+        content = _parsed(body)
+        parameters = list(_leaves("", content))
     elif kind == "application/x-www-form-urlencoded" or "Action=" in query:
         parameters = parse_qsl(query, keep_blank_values=True)
         parameters += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
         known = dict(parameters)
-        action, version = known.get("Action", place), known.get("Version", "")
+        action, version = known.get("Action") or place, known.get("Version", "")
         protocol = "ec2" if service == "ec2" else "query"
         parameters = [one for one in parameters if one[0] not in ("Action", "Version")]
     else:
@@ -96,9 +99,8 @@ def read(environ: Mapping[str, Any], body: bytes) -> Asked:
         # The path holds the names: each part of it, and all of it, since some names have slashes.
         parameters = [("/", path), *(("/", unquote(part)) for part in path.split("/") if part)]
         parameters += parse_qsl(query, keep_blank_values=True)
-        parameters += _leaves(
-            "", _parsed(body) if protocol == "rest-json" else {"body": body.decode("utf-8", "replace")}
-        )
+        content = _parsed(body) if protocol == "rest-json" else {"body": body.decode("utf-8", "replace")}
+        parameters += _leaves("", content)
     said = [(name, value) for name, value in parameters if not _AUTH.match(name)]
     caller = _PID.search(environ.get("HTTP_USER_AGENT", ""))
     return Asked(
@@ -111,18 +113,27 @@ def read(environ: Mapping[str, Any], body: bytes) -> Asked:
         values=tuple(value for _, value in said if len(value) <= _LONGEST_VALUE),
         names=frozenset(name.partition(".")[0] for name, _ in said),
         digest=hashlib.sha256(json.dumps([action, sorted(said)]).encode()).hexdigest()[:16],
+        readable=not isinstance(content, _NotJson),
         pid=int(caller[1]) if caller else None,
     )
 
 
-def _parsed(body: bytes) -> Any:
-    """The JSON of a body; its hash where it is none, or too large to be looked into."""
-    if body and len(body) <= _LARGEST_READ:
-        try:
-            return json.loads(body)
-        except (ValueError, RecursionError):
-            pass
-    return {"body": hashlib.sha256(body).hexdigest()} if body else {}
+class _NotJson(dict[str, Any]):
+    """What stands for a body that is no JSON object."""
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body; its hash where it is none, or too large to be looked into."""
+    if not body:
+        return {}
+    whole = {"body": hashlib.sha256(body).hexdigest()}
+    if len(body) > _LARGEST_READ:
+        return whole
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return _NotJson(whole)
+    return content if isinstance(content, dict) else _NotJson(whole)
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
