@@ -158,6 +158,7 @@ def test_what_was_accepted_and_does_not_become_available_is_a_timeout(
     """A sandbox whose clock stands still: the connection stays `pending` for ever."""
     running = sandbox_factory("brisk")
     remote.reset(running)
+    remote.settings(running, visibility=0)  # or nothing new is seen while the clock stands still
     for name, value in daemon.environment(running).items():
         monkeypatch.setenv(name, value)
     yard = Yard(_Moving(tmp_path / "states", running), lambda profile: boto3.Session(profile_name=profile))

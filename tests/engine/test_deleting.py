@@ -1,12 +1,14 @@
 """Taking away: the intent first, only what is ours, until it is really gone."""
 
+from dataclasses import replace
+
 import pytest
 from scripted import Bench, fault, stopped, thing
 
 from plinkctl.aws.faults import Nature
 from plinkctl.errors import Exit
-from plinkctl.kinds.base import Presence, Seen
-from plinkctl.state import Phase
+from plinkctl.kinds.base import ABSENT, Presence, Seen
+from plinkctl.state import Phase, Record
 
 PENDING = Seen(presence=Presence.PENDING, why="thing is deleting")
 
@@ -161,3 +163,52 @@ def test_a_relation_is_only_forgotten() -> None:
     bench.service.log.clear()
     bench.down()
     assert bench.service.log == ["absent yes"]
+
+
+# --------------------------------------------------------------------------- deleting what is hardly there yet
+
+
+def just_made(bench: Bench) -> Record:
+    """A thing whose ID was written down this moment, before it was ever seen."""
+    record = bench.interrupted("a", sent_at=bench.clock.wall(), attempt=1)
+    made = bench.service.make("a", record.op, {"plinkctl:op": record.op}, {})
+    record = replace(record, phase=Phase.CREATED, attrs={"id": made})
+    bench.store.commit(record)
+    bench.service.log.clear()
+    return record
+
+
+def test_what_was_just_made_is_deleted_only_once_it_is_seen_for_before_a_delete_says_not_found() -> None:
+    bench = Bench()
+    just_made(bench)
+    bench.service.probes["a"] = [ABSENT] * 4
+    bench.down()
+    assert bench.service.log == [*["probe a"] * 5, "deleting a", "delete a", "probe a", "absent a"]
+    assert bench.service.there == {}
+    assert bench.waits[:4] == ["it is not visible yet"] * 4
+
+
+def test_what_was_just_made_and_stays_away_is_believed_to_be_gone_after_the_grace_period() -> None:
+    bench = Bench()
+    just_made(bench)
+    bench.service.there.clear()
+    bench.clock.sleep(20)
+    bench.down()
+    assert bench.clock.now() == pytest.approx(60, abs=3)
+    assert bench.record("a").phase is Phase.ABSENT
+
+
+def test_a_thing_whose_tags_are_seen_later_than_itself_is_ours_all_the_same(bench: Bench) -> None:
+    bare = Seen(presence=Presence.READY, tags={})
+    bench.service.probes["b"] = [bare, bare]
+    assert bench.down().failed == {}
+    assert bench.service.there == {}
+    assert bench.waits == ["its tags are not visible yet"] * 2
+
+
+def test_a_thing_that_never_shows_a_tag_of_ours_is_not_ours(bench: Bench) -> None:
+    bench.service.of("b")[0].tags.clear()
+    walked = bench.down()
+    assert bench.failure(walked, "b").code == "foreign"
+    assert bench.service.calls("delete") == []
+    assert bench.clock.now() == pytest.approx(60, abs=1)

@@ -131,6 +131,14 @@ def _last_word(job: Job, record: Record, error: AwsError) -> Generator[Call, Any
     raise error
 
 
+def since(job: Job, record: Record) -> float:
+    """Seconds since its create was last sent.
+
+    A clock that was set back makes `sent_at` lie in the future; then it counts as just sent.
+    """
+    return max(0.0, job.clock.wall() - (record.sent_at or job.clock.wall()))
+
+
 def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs | None]:
     """Look for what this op made. With `wait`, believe that it is absent only after the grace period."""
     ctx = job.ctx(record)
@@ -146,8 +154,7 @@ def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs 
     if not wait:
         found: Attrs | None = yield Call(look)
         return found
-    # A clock that was set back makes `sent_at` lie in the future; then it counts as just sent.
-    since = max(0.0, job.clock.wall() - (record.sent_at or job.clock.wall()))
+    left = max(0.0, job.grace - since(job, record))
 
     def look_until() -> Attrs | None:
         try:
@@ -155,7 +162,7 @@ def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs 
                 look,
                 until=lambda seen: seen is not None,
                 what=lambda _: "looking whether the create that was under way took effect",
-                within=max(0.0, job.grace - since),
+                within=left,
                 clock=job.clock,
                 tell=job.tell,
             )

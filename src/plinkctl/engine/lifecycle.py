@@ -11,14 +11,15 @@ from functools import partial
 from typing import Any, Final
 
 from plinkctl.aws.patience import poll
-from plinkctl.engine.creating import PROPAGATION, create, find, intent, superseded
-from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, done, holds, plain
+from plinkctl.engine.creating import PROPAGATION, create, find, intent, since, superseded
+from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, done, holds, late, plain
 from plinkctl.engine.waiting import DOUBT, converge, delete, probe, until_gone, until_it_shows, until_ready
 from plinkctl.errors import PlinkError, RefusedError, TimedOutError
 from plinkctl.events import Action, NodeActing, NodeHeld
-from plinkctl.kinds.base import TAG_PREFIX, Attrs, Kind, Presence, Seen, foreign
+from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, foreign
 from plinkctl.state import Phase, Record
 
+OP: Final = f"{TAG_PREFIX}op"
 _ROUNDS: Final = 6  # of update-and-probe; a kind may need two calls, AWS may lag; more is a bug in the kind
 
 
@@ -62,7 +63,6 @@ def down(job: Job) -> Script:
         yield Commit(absent)
         yield done(job, Action.FORGET, record.id, begun, changed=False)
         return
-    ctx = job.ctx(record)
     if record.phase is Phase.CREATING:
         # NotFound counts as gone only when the create itself is resolved: one that lands late would be lost.
         found = None if record.sent_at is None else (yield from find(job, record, wait=True))
@@ -72,9 +72,9 @@ def down(job: Job) -> Script:
             return
         record = replace(record, phase=Phase.CREATED, attrs=dict(found))
         yield Commit(record)
-    attrs = record.attrs
-    seen: Seen = yield Call(lambda: probe(job, ctx, attrs))
-    _check_owner(job, record, seen)
+    # And what AWS has just made may be hidden still: to delete it then says NotFound, and leaves it.
+    ctx, attrs = job.ctx(record), record.attrs
+    yield from _look(job, record, ctx, doubt=0.0 if record.sent_at is None else job.grace - since(job, record))
     if record.phase is not Phase.DELETING:
         record = replace(record, phase=Phase.DELETING)
         yield Commit(record)
@@ -107,22 +107,37 @@ def _standing(job: Job) -> Generator[Step, Any, Record | None]:
 
 
 def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
-    """Probe what was recorded; believe that it is gone only when it is old enough or stays away."""
+    """Look at what was recorded; believe that it is gone only when it is old enough or stays away."""
+    fresh = record.phase is Phase.CREATED and since(job, record) < PROPAGATION
     ctx = job.ctx(record, job.params)
-    fresh = record.phase is Phase.CREATED and job.clock.wall() - (record.sent_at or 0) < PROPAGATION
+    return (yield from _look(job, record, ctx, doubt=PROPAGATION if fresh else DOUBT))
+
+
+def _look(job: Job, record: Record, ctx: Ctx, *, doubt: float) -> Generator[Call, Any, Seen]:
+    """What AWS says of it, which is ours. Its absence is believed after `doubt` seconds.
+
+    That it carries no op tag at all is believed after the grace period: tags are seen later than what they are on.
+    """
+    begun = job.clock.now()
+
+    def believed(seen: Seen) -> bool:
+        waited = job.clock.now() - begun
+        if seen.presence is Presence.ABSENT:
+            return waited >= doubt
+        return seen.tags is None or OP in seen.tags or waited >= job.grace
 
     def look() -> Seen:
         try:
             return poll(
                 lambda: probe(job, ctx, record.attrs),
-                until=lambda seen: seen.presence is not Presence.ABSENT,
-                what=lambda _: "not visible yet",
-                within=job.within(PROPAGATION if fresh else DOUBT),
+                until=believed,
+                what=lambda seen: f"{'it is' if seen.presence is Presence.ABSENT else 'its tags are'} not visible yet",
+                within=job.within(max(doubt, job.grace)),
                 clock=job.clock,
                 tell=job.tell,
             )
-        except TimedOutError:
-            return Seen(presence=Presence.ABSENT)
+        except TimedOutError as error:
+            raise late(job, "seen", error.why) from error
 
     seen: Seen = yield Call(look)
     _check_owner(job, record, seen)
@@ -195,7 +210,7 @@ def _check_owner(job: Job, record: Record, seen: Seen) -> None:
     """An ID in the state is not enough: the thing must carry this op's tag, or somebody took it over."""
     if seen.presence is Presence.ABSENT or seen.tags is None:
         return
-    if seen.tags.get(f"{TAG_PREFIX}op") != record.op:
+    if seen.tags.get(OP) != record.op:
         raise foreign(f"{job.node.key} ({record.id})", seen.tags)
 
 
