@@ -54,6 +54,7 @@ PARTS: Final = (
     "plinkctl.sandbox.compute.functions",
     "plinkctl.sandbox.compute.invoke",
     "plinkctl.sandbox.monitoring",
+    "plinkctl.sandbox.storage.buckets",
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

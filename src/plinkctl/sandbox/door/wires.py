@@ -26,6 +26,8 @@ _log: Final = logging.getLogger(__name__)
 WIRE: Final = "plinkctl.wire"
 #: Set in the environ of a request that was not read to its end: its connection cannot be used again.
 UNREAD: Final = "plinkctl.unread"
+#: Set in the environ of a request when it began to come in (real nanoseconds since the epoch).
+BEGUN: Final = "plinkctl.begun"
 #: How long a connection may rest. Longer than any client lets it, so that none finds it just closed.
 _IDLE: Final = 900.0
 
@@ -67,9 +69,11 @@ class Handler(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer one request, or do to the connection what a fault says."""
+        begun = time.time_ns()
         if self.headers.get("Expect", "").lower().strip() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         environ = self.make_environ()
+        environ[BEGUN] = begun
         head: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
