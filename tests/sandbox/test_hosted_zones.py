@@ -239,7 +239,7 @@ def real(sandbox: world.World) -> Any:
 
 def test_public_dns_answers_over_udp_and_tcp(zone: Zone, ask: Any) -> None:
     zone.change(
-        ("CREATE", "_x.example.com", "TXT", ['"other" "half"', '"vpce:1"']),
+        ("CREATE", "_x.example.com", "TXT", ['"other""half"', '"vpce:1"']),
         ("CREATE", "www.example.com", "CNAME", "web.example.com"),
         ("CREATE", "web.example.com", "A", ["192.0.2.1", "192.0.2.2"]),
     )

@@ -49,7 +49,7 @@ PARTS: Final = (
     "plinkctl.sandbox.names.zones",
     "plinkctl.sandbox.names.records",
     "plinkctl.sandbox.names.sharing",
-    "plinkctl.sandbox.names.certificates",
+    "plinkctl.sandbox.names.acm",
     "plinkctl.sandbox.compute.roles",
     "plinkctl.sandbox.compute.functions",
     "plinkctl.sandbox.compute.invoke",

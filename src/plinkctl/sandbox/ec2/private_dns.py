@@ -18,7 +18,7 @@ from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.names import hidden
 from plinkctl.sandbox.names.content import normal
 from plinkctl.sandbox.names.domains import is_host, parents
-from plinkctl.sandbox.names.lookup import look_up, text
+from plinkctl.sandbox.names.lookup import look_up, strings
 from plinkctl.sandbox.names.zones import all_zones
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class PrivateName:
     def _proven(self) -> bool:
         """Whether the record is in public DNS, on the domain or on one above it."""
         return any(
-            (self.value,) == text(said)
+            (self.value,) == strings(said)
             for domain in parents(self.domain.removeprefix("*."))
             for said in look_up(f"{self.label}.{domain}", "TXT").values("TXT")
         )

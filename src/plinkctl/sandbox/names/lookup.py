@@ -8,6 +8,7 @@ the name hides the public one, as on AWS.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _FARTHEST: Final = 8
 #: Seconds; what AWS gives to aliases and to its own names.
 _TTL: Final = 60
+_STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 #: As many values as a multivalue answer has at most.
 _MOST: Final = 8
 
@@ -83,19 +85,9 @@ def look_up(name: str, kind: str, vpc: Place | None = None) -> Answer:
     return Answer("nxdomain", tuple(lines), "its CNAMEs go round in circles")
 
 
-def text(value: str) -> tuple[str, ...]:
-    """The strings of a TXT record's value, without quotation marks."""
-    parts, current, inside, escaped = [], "", False, False
-    for sign in value:
-        if escaped or (inside and sign not in '"\\'):
-            current, escaped = current + sign, False
-        elif sign == "\\":
-            escaped = True
-        elif sign == '"':
-            if inside:
-                parts.append(current)
-            current, inside = "", not inside
-    return tuple(parts)
+def strings(value: str) -> tuple[str, ...]:
+    """The strings of a TXT record's value, without quotation marks around them; what is escaped in them stays so."""
+    return tuple(_STRING.findall(value))
 
 
 def _step(name: str, kind: str, vpc: Place | None) -> Answer:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _TYPES: Final = frozenset({"A", "AAAA", "CAA", "CNAME", "DS", "MX", "NAPTR", "NS", "PTR", "SOA", "SPF", "SRV", "TXT"})
 #: A text record's value: one or more quoted strings of at most 255 characters.
-_TEXT: Final = re.compile(r'"((?:[^"\\]|\\.){0,255})"(?:\s+"((?:[^"\\]|\\.){0,255})")*')
+_TEXT: Final = re.compile(r'"((?:[^"\\]|\\.){0,255})"(?:\s*"((?:[^"\\]|\\.){0,255})")*')
 _LABEL: Final = re.compile(r"(?:\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)")
 #: Names AWS gives to endpoints and load balancers: nothing else can be behind them.
 _OF_AWS: Final = re.compile(r"\.(vpce|elb(\.[a-z0-9-]+)?)\.amazonaws\.com\.$")

@@ -22,7 +22,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from plinkctl.sandbox.names.lookup import Line, look_up
+from plinkctl.sandbox.names.lookup import Line, look_up, strings
 
 if TYPE_CHECKING:
     import socket
@@ -105,7 +105,7 @@ def _sets(lines: tuple[Line, ...]) -> list[dns.rrset.RRset]:
         grouped.setdefault((line.name, line.kind), []).append(line)
     made = []
     for (name, kind), of_it in grouped.items():
-        content: list[Any] = [line.value for line in of_it]
+        content: list[Any] = [_written(kind, line.value) for line in of_it]
         try:
             # A value may come without the dot at its end; it is absolute all the same.
             absolute: dict[str, Any] = {"origin": dns.name.root, "relativize": False}
@@ -113,6 +113,11 @@ def _sets(lines: tuple[Line, ...]) -> list[dns.rrset.RRset]:
         except dns.exception.DNSException:
             _log.exception("a record of %s cannot be told", name)
     return made
+
+
+def _written(kind: str, value: str) -> str:
+    """A value as dnspython reads it: Route 53 takes the strings of a text with nothing between them."""
+    return " ".join(f'"{part}"' for part in strings(value)) if kind in ("TXT", "SPF") else value
 
 
 class _Datagrams(socketserver.UDPServer):
