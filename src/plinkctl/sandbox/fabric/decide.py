@@ -13,21 +13,14 @@ Not here: routes (all subnets of a VPC reach each other, nothing else), network 
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Literal
-
-from moto.elbv2.models import elbv2_backends
+from typing import Any, Final, Literal
 
 from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.elb import tls
-from plinkctl.sandbox.fabric import alb
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+from plinkctl.sandbox.fabric import alb, reading
 
 #: A load balancer can be made its own target; a link has four hops.
 _FARTHEST: Final = 8
@@ -122,7 +115,7 @@ def _check(balancer: Any, group: Any, target: dict[str, Any], path: tuple[str, .
     found = [
         _between(node, address, port, path)
         for node in interfaces.nodes(balancer)
-        for address in _addresses(balancer, group, node, target["Id"])
+        for address in reading.addresses(balancer, group, node, target["Id"])
     ]
     if not found:
         return Health(
@@ -176,21 +169,21 @@ def _matches(status: int, codes: str) -> bool:
 
 def _between(source: Any, address: str, port: int, path: tuple[str, ...]) -> Verdict:
     """From one interface to an address in its VPC: out through the source's groups, in through the other's."""
-    here = describe(source)
+    here = reading.describe(source)
     if len(path) > _FARTHEST:
         return Verdict(kind=Kind.DROP, hop=here, path=path, reason="the load balancers send it round in circles")
     target = interfaces.at(source, address)
-    groups = _groups(target) if target else []
-    if not _allowed(_groups(source), "egress", port, address, groups):
-        reason = f"no egress rule of {_ids(_groups(source))} allows tcp/{port} to {address}"
+    groups = reading.groups_of(target) if target else []
+    if not reading.allowed(reading.groups_of(source), "egress", port, address, groups):
+        reason = f"no egress rule of {reading.ids(reading.groups_of(source))} allows tcp/{port} to {address}"
         return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason)
     if target is None:
         reason = f"nothing has the address {address} in {source.vpc_id}"
         return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason)
     seen_as = str(source.private_ip_address)
-    if not _allowed(groups, "ingress", port, seen_as, _groups(source)):
-        reason = f"no ingress rule of {_ids(groups)} allows tcp/{port} from {seen_as}"
-        return Verdict(kind=Kind.DROP, hop=describe(target), path=(*path, here), reason=reason)
+    if not reading.allowed(groups, "ingress", port, seen_as, reading.groups_of(source)):
+        reason = f"no ingress rule of {reading.ids(groups)} allows tcp/{port} from {seen_as}"
+        return Verdict(kind=Kind.DROP, hop=reading.describe(target), path=(*path, here), reason=reason)
     return _arrive(target, port, seen_as, (*path, here))
 
 
@@ -206,12 +199,12 @@ def _arrive(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verd
             return _answer(target, port, seen_as, path)
         case _:
             reason = f"nothing listens on {target.private_ip_address}:{port}"
-            return Verdict(kind=Kind.REFUSE, hop=describe(target), path=path, reason=reason)
+            return Verdict(kind=Kind.REFUSE, hop=reading.describe(target), path=path, reason=reason)
 
 
 def _through_link(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verdict:
     """From an endpoint's interface to the service's load balancer in the same zone, in the provider's VPC."""
-    here = describe(target)
+    here = reading.describe(target)
     endpoint = interfaces.endpoint_of(target)
     state = endpoint.state(world.now()) if endpoint else "deleted"
     crossing = Crossing(endpoint, target) if endpoint else None
@@ -226,10 +219,11 @@ def _through_link(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -
             if not across and node.subnet.availability_zone_id != zone:
                 continue
             # The client's own address is what the group sees; no group of the consumer can be named in it.
-            if _enforces(balancer) and not _allowed(_groups(node), "ingress", port, seen_as, []):
-                reason = f"no ingress rule of {_ids(_groups(node))} allows tcp/{port} from the client {seen_as}"
-                crossing = Crossing(endpoint, target, node, blocked=True)
-                return Verdict(kind=Kind.DROP, hop=describe(node), path=(*path, here), reason=reason, crossing=crossing)
+            groups = reading.groups_of(node)
+            if reading.enforces(balancer) and not reading.allowed(groups, "ingress", port, seen_as, []):
+                reason = f"no ingress rule of {reading.ids(groups)} allows tcp/{port} from the client {seen_as}"
+                crossing, hop = Crossing(endpoint, target, node, blocked=True), reading.describe(node)
+                return Verdict(kind=Kind.DROP, hop=hop, path=(*path, here), reason=reason, crossing=crossing)
             return replace(_balance(node, port, (*path, here)), crossing=Crossing(endpoint, target, node))
     reason = f"no load balancer of {endpoint.service.id} has a node in zone {zone}"
     return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason, crossing=crossing)
@@ -237,24 +231,24 @@ def _through_link(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -
 
 def _balance(node: Any, port: int, path: tuple[str, ...]) -> Verdict:
     """At a node of a network load balancer: its listener, a target, and on to it with the node's own address."""
-    here = describe(node)
+    here = reading.describe(node)
     balancer = world.load_balancer(node.sandbox.id)
     if balancer is None or balancer.state != "active":
         state = balancer.state if balancer else "deleted"
         return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the load balancer is {state}")
-    listener = _listener(balancer, port)
+    listener = reading.listener_on(balancer, port)
     if listener is None:
         reason = f"{balancer.name} has no listener on port {port}"
         return Verdict(kind=Kind.REFUSE, hop=here, path=path, reason=reason)
-    group = _target_group(listener)
+    group = reading.target_group(listener)
     targets = list(group.targets.values()) if group else []
     # When no target is healthy the load balancer fails open and uses them all.
     healthy = [target for target in targets if _check(balancer, group, target, path).state == "healthy"]
     for target in healthy or targets:
-        for address in _addresses(balancer, group, node, target["Id"]):
+        for address in reading.addresses(balancer, group, node, target["Id"]):
             verdict = _between(node, address, int(target["Port"]), path)
             return _unwrapped(verdict, listener, group) if listener.protocol == "TLS" else verdict
-    where = "" if _crosses_zones(balancer, group) else f" in zone {node.subnet.availability_zone_id}"
+    where = "" if reading.crosses_zones(balancer, group) else f" in zone {node.subnet.availability_zone_id}"
     reason = f"the listener on port {port} has no target{where}"
     return Verdict(kind=Kind.REFUSE, hop=here, path=path, reason=reason)
 
@@ -272,89 +266,15 @@ def _unwrapped(verdict: Verdict, listener: Any, group: Any) -> Verdict:
 
 def _answer(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verdict:
     """At a node of an application load balancer."""
-    here = describe(target)
+    here = reading.describe(target)
     balancer = world.load_balancer(target.sandbox.id)
     if balancer is None or balancer.state != "active":
         state = balancer.state if balancer else "deleted"
         return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the load balancer is {state}")
-    listener = _listener(balancer, port)
+    listener = reading.listener_on(balancer, port)
     if listener is None:
         reason = f"{balancer.name} has no listener on port {port}"
         return Verdict(kind=Kind.REFUSE, hop=here, path=path, reason=reason)
     reason = f"{balancer.name} answers on port {port}"
     front = listener if listener.protocol == "HTTPS" else None
     return Verdict(kind=Kind.OK, hop=here, path=path, reason=reason, listener=listener, front=front, seen_as=seen_as)
-
-
-# ----------------------------------------------------------------------------------- reading moto's objects
-
-
-def describe(eni: Any) -> str:
-    """An interface in the flow log: what it is for and where."""
-    owner = getattr(eni, "sandbox", None)
-    return f"{owner.kind if owner else 'interface'} {eni.id} ({eni.private_ip_address})"
-
-
-def _enforces(balancer: Any) -> bool:
-    """Whether the load balancer's groups filter what comes by private links; AWS's default is that they do."""
-    return bool(balancer.enforce_private_link != "off")
-
-
-def _crosses_zones(balancer: Any, group: Any) -> bool:
-    """Whether a node may use targets of other zones: the group's own setting, else the load balancer's."""
-    key = "load_balancing.cross_zone.enabled"
-    own = str(group.attributes.get(key, "")) if group else ""
-    return own == "true" or (own != "false" and str(balancer.attrs.get(key, "false")) == "true")
-
-
-def _addresses(balancer: Any, group: Any, node: Any, target_id: str) -> list[str]:
-    """The addresses of a target a node may use: those in its own zone, unless it crosses zones."""
-    if not target_id.startswith("arn:"):
-        return [target_id]
-    target = world.load_balancer(target_id)
-    nodes = interfaces.nodes(target) if target else []
-    if not _crosses_zones(balancer, group):
-        nodes = [one for one in nodes if one.subnet.availability_zone_id == node.subnet.availability_zone_id]
-    return [str(one.private_ip_address) for one in nodes]
-
-
-def _listener(balancer: Any, port: int) -> Any:
-    return next((one for one in balancer.listeners.values() if int(one.port) == port), None)
-
-
-def _target_group(listener: Any) -> Any:
-    """The target group a network listener forwards to; None when it has none."""
-    for action in listener.default_actions:
-        groups = (action.data.get("ForwardConfig") or {}).get("TargetGroups") or [action.data]
-        if arn := groups[0].get("TargetGroupArn"):
-            _, _, _, region, account, _ = arn.split(":", 5)
-            return elbv2_backends[account][region].target_groups.get(arn)
-    return None
-
-
-def _groups(eni: Any) -> list[Any]:
-    return list(eni._group_set)
-
-
-def _ids(groups: Sequence[Any]) -> str:
-    return ", ".join(sorted(group.id for group in groups))
-
-
-def _allowed(
-    groups: Sequence[Any], way: Literal["ingress", "egress"], port: int, address: str, others: Sequence[Any]
-) -> bool:
-    """Whether a rule of one of the groups lets TCP to `port` pass.
-
-    `address` and `others` are the address and the groups of the far end. Without any group, as network load balancers
-    may be, everything passes.
-    """
-    rules = [rule for group in groups for rule in (group.ingress_rules if way == "ingress" else group.egress_rules)]
-    return not groups or any(_matching(rule, port, address, {other.id for other in others}) for rule in rules)
-
-
-def _matching(rule: Any, port: int, address: str, others: set[str]) -> bool:
-    if rule.ip_protocol != "-1" and not (rule.ip_protocol == "tcp" and rule.from_port <= port <= rule.to_port):
-        return False
-    if cidr := rule.cidr_ipv4:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(cidr, strict=False)
-    return rule.source_group.get("GroupId") in others
