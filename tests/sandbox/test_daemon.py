@@ -11,7 +11,10 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +26,7 @@ import dns.rcode
 import pytest
 from whole import consume, provide
 
-from plinkctl.errors import PlinkError, UsageError
+from plinkctl.errors import PlinkError, RefusedError, UsageError
 from plinkctl.sandbox import daemon, remote
 
 if TYPE_CHECKING:
@@ -219,11 +222,11 @@ def test_it_ends_when_nobody_calls(folder: Path, start: Callable[..., daemon.Run
 
 
 def test_calls_keep_it_awake(folder: Path, start: Callable[..., daemon.Running]) -> None:
-    running = start(idle_seconds=1.5)
-    client = _Side(running, "provider").client("ec2")
-    until = time.monotonic() + 3
+    running = start(idle_seconds=2)
+    until = time.monotonic() + 4
     while time.monotonic() < until:
-        client.describe_vpcs()
+        with pytest.raises(urllib.error.HTTPError):  # a stranger's call is a call
+            urllib.request.urlopen(running.url, timeout=10)  # noqa: S310 - http on loopback
     assert daemon.find(folder) == running
 
 
@@ -368,6 +371,60 @@ def test_a_file_in_place_of_the_folder_is_said(folder: Path) -> None:
     folder.write_text("")
     with pytest.raises(UsageError, match="cannot hold a sandbox"):
         daemon.start(folder)
+
+
+def test_a_purge_ends_it_and_leaves_nothing(folder: Path, start: Callable[..., daemon.Running]) -> None:
+    running = start()
+    assert daemon.purge(folder) is True
+    assert not folder.exists()
+    with pytest.raises(PlinkError, match="does not answer"):
+        remote.status(running)
+    assert daemon.purge(folder) is False
+    assert start().pid != running.pid
+
+
+def test_a_purge_spares_what_is_not_a_sandboxs(folder: Path, start: Callable[..., daemon.Running]) -> None:
+    folder.mkdir()
+    assert daemon.purge(folder) is False
+    (folder / "snapshot").write_text("of something else")
+    with pytest.raises(RefusedError, match="not a sandbox's"):
+        daemon.purge(folder)
+    (folder / "snapshot").unlink()
+    running = start()
+    (folder / "thesis.txt").write_text("mine")
+    with pytest.raises(RefusedError, match="holds other things") as caught:
+        daemon.purge(folder)
+    assert caught.value.why == "thesis.txt"
+    assert daemon.find(folder) == running
+
+
+def test_starts_and_purges_at_once_leave_one_or_none(folder: Path, start: Callable[..., daemon.Running]) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        steps = [pool.submit(one) for one in (start, lambda: daemon.purge(folder)) * 2]
+        assert [type(step.result()) for step in steps] == [daemon.Running, bool] * 2
+    daemon.purge(folder)
+    assert not folder.exists()
+
+
+def test_who_looks_does_not_keep_a_sandbox_from_starting(folder: Path, start: Callable[..., daemon.Running]) -> None:
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            daemon.find(folder)
+
+    watchers = [threading.Thread(target=look) for _ in range(3)]
+    for one in watchers:
+        one.start()
+    try:
+        for _ in range(3):
+            assert daemon.find(folder) is None
+            assert start() == daemon.find(folder)
+            assert daemon.stop(folder) is True
+    finally:
+        over.set()
+        for one in watchers:
+            one.join()
 
 
 def test_a_taken_port_is_told_in_words(tmp_path: Path, start: Callable[..., daemon.Running]) -> None:

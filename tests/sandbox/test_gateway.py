@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.door import gateway
+from plinkctl.sandbox.door.wires import loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,6 +179,48 @@ def test_a_slow_caller_does_not_hold_up_the_others(served: gateway.Server, provi
         )
         slow.sendall(f"{head}Content-Length: 100\r\n\r\nAction=".encode())
         assert provider.client("ec2").describe_vpcs()["Vpcs"]
+
+
+@pytest.mark.parametrize(
+    "begun", ["", "POST", "POST / HTTP/1.1\r\nHost: 127", "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n"]
+)
+def test_many_who_stop_in_the_middle_hold_up_nobody(served: gateway.Server, provider: Any, begun: str) -> None:
+    place = urlsplit(served.url)
+    with contextlib.ExitStack() as opened:
+        for _ in range(30):
+            half = opened.enter_context(socket.create_connection((place.hostname, place.port), timeout=10))
+            half.sendall(begun.encode())
+        assert provider.client("ec2").describe_vpcs()["Vpcs"]
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 on loopback")
+def test_the_same_port_answers_on_ipv6_and_turns_the_same_away(served: gateway.Server, sandbox: world.World) -> None:
+    port = urlsplit(served.url).port
+
+    def status(**headers: str) -> int:
+        connection = http.client.HTTPConnection("::1", port, timeout=10)
+        try:
+            connection.request("GET", "/_sandbox/status", headers={**bearer(served), **headers})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    assert status() == 200
+    assert status(Host=f"localhost:{port}") == 200
+    assert status(Host="evil.example:80") == 403
+    assert status(Host=f"[2001:db8::1]:{port}") == 403
+    assert status(Origin="http://evil.example") == 403
+    assert status(Authorization="Bearer guessed") == 403
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken, pytest.raises(OSError, match="in use"):
+        loopback(taken.getsockname()[1])
 
 
 def test_every_call_is_written_down(served: gateway.Server, provider: Any, refused: Callable[..., str]) -> None:

@@ -1,25 +1,16 @@
 """The sandbox as a process of its own: started once, found by its folder, used by many commands, gone when idle.
 
-The folder is the sandbox's whole presence on the machine, readable by its owner alone:
+Life is told by a lock in the folder, never by a pid: pids are reused, and a crash leaves files but no lock. A daemon
+ends by `stop`, by being idle, or with the process it was started for. One that keeps its world has put it aside by
+then, and the next start in its folder takes it up again; one that does not takes its keys with it.
 
-    lock         held by the daemon as long as it lives; whoever can take it knows that no daemon runs
-    info.json    where it listens, its pid, the token of its control paths
-    aws-config   the AWS config file with the profiles `provider` and `consumer`: region, keys, endpoint URL
-    authority.pem  the root of the authority that signs the certificates of the sandbox's ACM
-    functions/   where the code of functions that run is unpacked
-    credentials  empty, so that clients do not mix in the user's real credentials file
-    log          what the daemon had to say
-
-Life is told by the lock, never by a pid: pids are reused, and a crash leaves files but no lock. A daemon ends by
-`stop`, by being idle, or with the process it was started for; ending, it takes its keys with it.
-
-This module is the commands' side and therefore imports nothing heavy; `process` is the daemon's.
+This module is the commands' side and therefore imports nothing heavy; `process` is the daemon's, `folder` is what
+both leave there.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import select
@@ -27,15 +18,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from plinkctl.errors import PlinkError, UsageError
+from plinkctl.sandbox import folder as place
 from plinkctl.sandbox.clock import PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 #: A day at the desk: long enough for a break, short enough that a forgotten sandbox does not live on.
@@ -43,8 +33,6 @@ IDLE_SECONDS: Final = 4 * 3600.0
 _START_WITHIN: Final = 30.0
 _STOP_WITHIN: Final = 5.0
 _PROCESS: Final = "plinkctl.sandbox.process"
-#: Where functions are unpacked.
-FUNCTIONS: Final = "functions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +68,17 @@ class Running:
     @property
     def config_file(self) -> Path:
         """The AWS config file with the profiles `provider` and `consumer`."""
-        return self.folder / "aws-config"
+        return self.folder / place.CONFIG
 
     @property
     def authority_file(self) -> Path:
         """The root certificate of the sandbox's own authority, PEM: it signs what its ACM issues."""
-        return self.folder / "authority.pem"
+        return self.folder / place.AUTHORITY
 
     @property
     def log_file(self) -> Path:
         """Where the daemon writes what went wrong inside it."""
-        return self.folder / "log"
+        return self.folder / place.LOG
 
 
 def environment(running: Running) -> dict[str, str]:
@@ -101,7 +89,7 @@ def environment(running: Running) -> dict[str, str]:
     """
     return {
         "AWS_CONFIG_FILE": str(running.config_file),
-        "AWS_SHARED_CREDENTIALS_FILE": str(running.folder / "credentials"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(running.folder / place.CREDENTIALS),
         "AWS_PROFILE": "provider",
     }
 
@@ -112,10 +100,10 @@ def environment(running: Running) -> dict[str, str]:
 def find(folder: Path) -> Running | None:
     """The sandbox running in that folder, or None."""
     folder = folder.absolute()
-    if _lock_is_free(folder):
+    if place.lock_is_free(folder):
         return None
     try:
-        known = json.loads((folder / "info.json").read_text())
+        known = json.loads((folder / place.INFO).read_text())
         return Running(folder=folder, **known)
     except (OSError, ValueError, TypeError):
         return None
@@ -148,13 +136,12 @@ def start(
     if profile not in PROFILES:
         raise UsageError(f"there is no sandbox profile '{profile}'", hint=f"one of: {', '.join(PROFILES)}")
     folder = folder.absolute()
-    _prepare(folder)
-    with _starting(folder):
+    with place.prepared(folder):
         if running := find(folder):
             return running
-        # Nobody is being started now, so a held lock is a daemon on its way out.
-        _wait_until_free(folder, _STOP_WITHIN)
-        clear(folder)
+        # Nobody else is starting one now, so a held lock is a daemon on its way out.
+        place.wait_until_free(folder, _STOP_WITHIN)
+        place.clear(folder)
         _launch(
             folder,
             profile=profile,
@@ -165,7 +152,7 @@ def start(
         )
         if running := find(folder):
             return running
-    raise PlinkError("the sandbox ended right after its start", hint=f"cat {folder / 'log'}")
+    raise PlinkError("the sandbox ended right after its start", hint=f"cat {folder / place.LOG}")
 
 
 def stop(folder: Path) -> bool:
@@ -174,35 +161,47 @@ def stop(folder: Path) -> bool:
     It is asked first, and killed if it has not ended within 5 seconds.
     """
     folder = folder.absolute()
-    if not (folder / "lock").exists():
+    if not (folder / place.LOCK).exists():
         return False
-    # A start that is under way is waited for, else this would find nothing and leave it running.
-    with _starting(folder):
-        running = find(folder)
-        if running is None:
-            if _lock_is_free(folder):
-                clear(folder)  # a crashed one has left its keys
-            return False
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(running.pid, how)
-            if _wait_until_free(folder, _STOP_WITHIN):
-                break
-        clear(folder)
+    with place.alone(folder):  # a start that is under way is waited for, else it would be left running
+        return _end(folder)
+
+
+def purge(folder: Path) -> bool:
+    """End the sandbox of that folder, if one runs, and delete the folder with all that is in it; False without one.
+
+    Raises:
+        RefusedError: the folder is not a sandbox's, or holds other things; nothing was done.
+        PlinkError: it could not be deleted.
+    """
+    folder = folder.absolute()
+    try:
+        with place.alone(folder):
+            if not any(folder.iterdir()):
+                return False  # a start that has come no further is somebody's, and finds it as it left it
+            place.refuse_strange(folder)
+            _end(folder)
+            shutil.rmtree(folder)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise PlinkError(f"the folder {folder} could not be deleted", why=str(error)) from error
     return True
 
 
-def _prepare(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.getuid():
-            raise UsageError(f"the folder {folder} belongs to somebody else", hint="choose another folder")
-        if not (folder / "lock").exists() and any(folder.iterdir()):
-            raise UsageError(f"the folder {folder} holds other things", hint="choose an empty folder")
-        folder.chmod(0o700)
-        (folder / "lock").touch(mode=0o600)
-    except OSError as error:
-        raise UsageError(f"the folder {folder} cannot hold a sandbox", why=str(error), hint="choose another") from error
+def _end(folder: Path) -> bool:
+    running = find(folder)
+    if running is None:
+        if place.lock_is_free(folder):
+            place.clear(folder)  # a crashed one has left its keys
+        return False
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(running.pid, how)
+        if place.wait_until_free(folder, _STOP_WITHIN):
+            break
+    place.clear(folder)
+    return True
 
 
 def _launch(folder: Path, **options: Any) -> None:
@@ -211,7 +210,7 @@ def _launch(folder: Path, **options: Any) -> None:
     # Neither the user's AWS settings nor moto's switches may leak into the sandbox.
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
     try:
-        with os.fdopen(os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
+        with os.fdopen(os.open(folder / place.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             # It forks once more and returns at once, so that it is nobody's child and leaves no zombie behind.
             subprocess.run(
                 [sys.executable, "-P", "-m", _PROCESS, str(folder), json.dumps(options), str(writing)],
@@ -230,52 +229,4 @@ def _launch(folder: Path, **options: Any) -> None:
     finally:
         os.close(reading)
     if said != "ready":
-        raise PlinkError("the sandbox did not start", why=said or None, hint=f"cat {folder / 'log'}")
-
-
-@contextlib.contextmanager
-def _starting(folder: Path) -> Iterator[None]:
-    """One start at a time in a folder: two commands at once must not end up with two sandboxes."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def take_lock(folder: Path) -> int | None:
-    """The lock of the folder as an open descriptor, or None when somebody holds it or there is no such folder."""
-    try:
-        descriptor = os.open(folder / "lock", os.O_RDWR)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _lock_is_free(folder: Path) -> bool:
-    if not (folder / "lock").exists():
-        return True
-    descriptor = take_lock(folder)
-    if descriptor is not None:
-        os.close(descriptor)
-    return descriptor is not None
-
-
-def _wait_until_free(folder: Path, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (free := _lock_is_free(folder)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return free
-
-
-def clear(folder: Path) -> None:
-    """Delete what a daemon leaves besides lock and log: first what makes it findable, then keys and code."""
-    for name in ("info.json", "aws-config", "credentials", "authority.pem"):
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / FUNCTIONS, ignore_errors=True)
+        raise PlinkError("the sandbox did not start", why=said or None, hint=f"cat {folder / place.LOG}")

@@ -21,9 +21,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from plinkctl.sandbox import folder as place
 from plinkctl.sandbox.clock import PROFILES
 from plinkctl.sandbox.compute.isolation import hindrance
-from plinkctl.sandbox.daemon import FUNCTIONS, Running, clear, take_lock
+from plinkctl.sandbox.daemon import Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ def _serve(
     port: int,
     isolation: str,
 ) -> None:
-    lock = take_lock(folder)
+    lock = place.take_lock(folder)
     if lock is None:
         raise RuntimeError(f"a sandbox runs in {folder} already")
     over = threading.Event()
@@ -79,8 +80,8 @@ def _serve(
     gone = _watch(parent_pid)
     kept = _isolation(isolation)
     # Functions unpack into our own folder, so that even after a crash it is known what to take away.
-    (folder / FUNCTIONS).mkdir()
-    tempfile.tempdir = str(folder / FUNCTIONS)
+    (folder / place.FUNCTIONS).mkdir()
+    tempfile.tempdir = str(folder / place.FUNCTIONS)
 
     from plinkctl.sandbox import world  # noqa: PLC0415 - after the fork: two processes need not load moto
     from plinkctl.sandbox.door import gateway  # noqa: PLC0415 - after the fork: two processes need not load moto
@@ -94,7 +95,7 @@ def _serve(
                 pass
             _log.info("ending")
         finally:
-            clear(folder)
+            place.clear(folder)
 
 
 def _isolation(wanted: str) -> Isolation:
@@ -115,9 +116,9 @@ def _publish(folder: Path, server: Server) -> None:
         f"aws_access_key_id = {account.access_key}\naws_secret_access_key = {account.secret}\n"
         for account in sandbox.accounts
     ]
-    (folder / "aws-config").write_text("\n".join(profiles))
-    (folder / "credentials").touch()
-    (folder / "authority.pem").write_text(sandbox.authority.root)
+    (folder / place.CONFIG).write_text("\n".join(profiles))
+    (folder / place.CREDENTIALS).touch()
+    (folder / place.AUTHORITY).write_text(sandbox.authority.root)
     running = Running(
         url=server.url,
         folder=folder,
@@ -132,9 +133,9 @@ def _publish(folder: Path, server: Server) -> None:
         token=server.token,
     )
     known = {name: value for name, value in asdict(running).items() if name != "folder"}
-    fresh = folder / "info.json.new"
+    fresh = folder / (place.INFO + place.FRESH)
     fresh.write_text(json.dumps(known, indent=2) + "\n")
-    fresh.replace(folder / "info.json")
+    fresh.replace(folder / place.INFO)
 
 
 def _watch(pid: int | None) -> Callable[[], bool]:

@@ -16,6 +16,7 @@ for _command in (
     life.status,
     life.env,
     life.reset,
+    life.purge,
     look.flows,
     look.calls,
     trouble.clock,

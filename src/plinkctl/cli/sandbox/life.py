@@ -172,3 +172,18 @@ def reset(ctx: click.Context, /, *, folder: str | None, **_: Any) -> None:
         return {"reset": True}
 
     finish(ctx, "sandbox reset", work)
+
+
+@click.command()
+@together(folder_option, output_options)
+@click.pass_context
+def purge(ctx: click.Context, /, *, folder: str | None, **_: Any) -> None:
+    """End it, and delete its folder with everything in it: keys, logs, all."""
+
+    def work() -> Mapping[str, Any]:
+        from plinkctl.sandbox import daemon  # noqa: PLC0415
+
+        place = place_of(folder)
+        return {"purged": daemon.purge(place), "folder": str(place)}
+
+    finish(ctx, "sandbox purge", work)

@@ -13,7 +13,6 @@ import contextlib
 import io
 import logging
 import secrets
-import socket
 import sys
 import threading
 import time
@@ -29,7 +28,7 @@ from plinkctl.sandbox import world
 from plinkctl.sandbox.door import catalogue, control, protocol, refusals, strikes, threshold
 from plinkctl.sandbox.door.calls import Calls
 from plinkctl.sandbox.door.faults import Late
-from plinkctl.sandbox.door.wires import WIRE, Listener, Wire
+from plinkctl.sandbox.door.wires import HOST, WIRE, Listener, Wire, loopback
 from plinkctl.sandbox.fabric.wire import Fabric
 from plinkctl.sandbox.names.server import PublicDns
 
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from plinkctl.sandbox.door.rules import Rule
 
 _log: Final = logging.getLogger(__name__)
-_HOST: Final = "127.0.0.1"
 #: Loaded before the first caller comes, who would otherwise wait for their modules.
 _WARM: Final = ("ec2", "elbv2", "iam", "sts", "awslambda", "logs")
 
@@ -244,7 +242,7 @@ class Server:
     """A sandbox that is being served from a thread of this process. Close it, or use it with `with`.
 
     Attributes:
-        url: what clients take as endpoint URL.
+        url: what clients take as endpoint URL. The same port answers at [::1], where the machine has it.
         token: what opens the control paths (see `control`).
         gateway: the application.
         dns: what answers as public DNS would.
@@ -255,18 +253,24 @@ class Server:
         self.dns = dns
         self.world = gateway.world
         self.token = token
-        # Bound here, not by werkzeug, which ends the process when a port is taken.
-        with socket.create_server((_HOST, port), backlog=128) as listener:
-            self._server = Listener(_HOST, listener.getsockname()[1], gateway, fd=listener.fileno())
-        self.url = f"http://{_HOST}:{self._server.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="gateway")
-        self._thread.start()
+        self._listeners: list[Listener] = []
+        for bound in loopback(port):
+            with bound:
+                self._listeners.append(Listener(bound, gateway))
+        self.url = f"http://{HOST}:{self._listeners[0].port}"
+        self._threads = [
+            threading.Thread(target=one.serve_forever, args=(0.05,), daemon=True, name="gateway")
+            for one in self._listeners
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """Stop serving. Running requests of this process are not waited for."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        for listener, thread in zip(self._listeners, self._threads, strict=True):
+            listener.shutdown()
+            thread.join()
+            listener.server_close()
         self.dns.close()
         self.gateway.fabric.close()
 
@@ -280,7 +284,7 @@ class Server:
 
 
 def serve(sandbox: world.World, port: int = 0, *, token: str | None = None) -> Server:
-    """Begin a world, so that it is the one of this process, and serve it on 127.0.0.1.
+    """Begin a world, so that it is the one of this process, and serve it on loopback.
 
     Args:
         sandbox: the world.

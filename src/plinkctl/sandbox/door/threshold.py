@@ -15,7 +15,7 @@ from plinkctl.sandbox.door.wires import UNREAD
 
 #: Lambda takes 50 MB of zip, which base64 makes 67; nothing else comes near.
 _LARGEST: Final = 70 * 1024 * 1024
-_HOSTS: Final = ("127.0.0.1", "localhost")
+_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
 class UnreadableError(Exception):

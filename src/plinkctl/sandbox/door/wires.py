@@ -7,6 +7,7 @@ the gateway has read each request whole before it answers, so the connection can
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import select
 import socket
@@ -30,6 +31,12 @@ UNREAD: Final = "plinkctl.unread"
 BEGUN: Final = "plinkctl.begun"
 #: How long a connection may rest. Longer than any client lets it, so that none finds it just closed.
 _IDLE: Final = 900.0
+#: Loopback, in both families.
+HOST: Final = "127.0.0.1"
+_HOST6: Final = "::1"
+#: What the system says where there is no IPv6, or none on loopback.
+_NO_IPV6: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
+_BACKLOG: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +143,41 @@ class Handler(WSGIRequestHandler):
         _log.debug(message, *args)
 
 
+def loopback(port: int) -> list[socket.socket]:
+    """Sockets that listen on loopback at one port: that of IPv4 and, where the machine has it, that of IPv6.
+
+    Bound here, not by werkzeug, which ends the process when a port is taken.
+
+    Args:
+        port: TCP port; 0 takes one that is free in both.
+
+    Raises:
+        OSError: the port is taken in one of them.
+    """
+    for chance in range(20):
+        first = socket.create_server((HOST, port), backlog=_BACKLOG)
+        try:
+            address = (_HOST6, first.getsockname()[1])
+            return [first, socket.create_server(address, family=socket.AF_INET6, backlog=_BACKLOG)]
+        except OSError as error:
+            if error.errno in _NO_IPV6:
+                return [first]
+            first.close()
+            if port or error.errno != errno.EADDRINUSE or chance == 19:
+                raise
+    raise AssertionError("the last chance returns or raises")
+
+
 class Listener(ThreadedWSGIServer):
     """A server that knows its open connections, and takes them along when it closes."""
 
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, app: Any, *, fd: int) -> None:
+    def __init__(self, bound: socket.socket, app: Any) -> None:
+        """Listen at a socket that does so already; it may be closed afterwards."""
         self.open: set[socket.socket] = set()
-        super().__init__(host, port, app, Handler, fd=fd)
+        host, port = bound.getsockname()[:2]
+        super().__init__(host, port, app, Handler, fd=bound.fileno())
 
     def server_close(self) -> None:
         """Stop listening, and end what is open: nobody may go on talking to a world that is gone."""
