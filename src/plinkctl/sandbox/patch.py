@@ -52,6 +52,8 @@ PARTS: Final = (
     "plinkctl.sandbox.names.acm",
     "plinkctl.sandbox.compute.roles",
     "plinkctl.sandbox.compute.functions",
+    "plinkctl.sandbox.compute.versions",
+    "plinkctl.sandbox.compute.logs",
     "plinkctl.sandbox.compute.invoke",
     "plinkctl.sandbox.monitoring",
     "plinkctl.sandbox.storage.buckets",

@@ -50,6 +50,7 @@ class Job:
     request_id: str
     name: str
     arn: str
+    version: str
     code: bytes
     handler: str
     event: Any
@@ -149,7 +150,7 @@ def _order(process: subprocess.Popen[bytes], job: Job, root: Path, report: int, 
     """Tell the process what to do. Its input stays open: when it closes, the process ends itself."""
     context = {
         "function_name": job.name,
-        "function_version": "$LATEST",
+        "function_version": job.version,
         "invoked_function_arn": job.arn,
         "memory_limit_in_mb": str(job.memory),
         "aws_request_id": job.request_id,
@@ -237,7 +238,7 @@ def _ended(job: Job, said: dict[str, Any], printed: str, *, spent: float, loadin
     """The invocation with its log between the lines Lambda writes around it."""
     failed = said["kind"] != "result"
     duration = spent * 1000
-    lines = [f"START RequestId: {job.request_id} Version: $LATEST\n", *printed.splitlines(keepends=True)]
+    lines = [f"START RequestId: {job.request_id} Version: {job.version}\n", *printed.splitlines(keepends=True)]
     if failed and said["content"]["errorType"] == "Sandbox.Timedout":
         moment = datetime.now(UTC)
         lines.append(f"{moment:%Y-%m-%dT%H:%M:%S}Z {job.request_id} {_timed_out(job)}\n")

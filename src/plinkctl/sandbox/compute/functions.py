@@ -10,12 +10,13 @@ import io
 import math
 import uuid
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.awslambda import models
-from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError
+from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError, PreconditionFailedException
 from moto.awslambda.models import LambdaBackend, LambdaStorage
+from moto.core.utils import get_service_model
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.iam.models import IAMBackend
@@ -58,6 +59,7 @@ class Function:
         account, region: where it lives.
         places: what names its interfaces, one for each subnet; see `_place`.
         failure: why it, or its last change, has failed: Lambda's code and sentence.
+        revision: changes with each change.
     """
 
     life: Timeline
@@ -66,14 +68,17 @@ class Function:
     region: str
     places: list[str]
     failure: tuple[str, str] = ("", "")
+    revision: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 def _functions() -> list[Any]:
+    """All functions, and all their versions."""
     return [
-        group["latest"]
+        one
         for regions in list(models.lambda_backends.values())
         for backend in list(regions.values())
         for group in list(backend._lambdas._functions.values())
+        for one in (group["latest"], *group["versions"])
     ]
 
 
@@ -189,9 +194,24 @@ def _release(function: Any, places: list[str]) -> None:
             interfaces.release(eni, after=after, detach=linger / 2)
 
 
+def _check_runtime(spec: dict[str, Any], *, needed: bool) -> None:
+    """Refuse a runtime Lambda does not have, or none where one is needed. Raises InvalidParameterValueException."""
+    if needed and not (spec.get("Runtime") and spec.get("Handler")):
+        raise InvalidParameterValueException(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
+    known = get_service_model("lambda").shape_for("Runtime").enum
+    if (runtime := spec.get("Runtime")) and runtime not in known:
+        raise InvalidParameterValueException(
+            f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
+            f"[{', '.join(known)}] or be a valid ARN"
+        )
+
+
 @override(LambdaBackend, "create_function")
 def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
     """CreateFunction."""
+    _check_runtime(spec, needed=spec.get("PackageType", "Zip") == "Zip")
     ec2 = ec2_backends[self.account_id][self.region_name]
     vpc = spec.get("VpcConfig") or {}
     subnets = _subnets(ec2, vpc)
@@ -249,6 +269,7 @@ def _configuration(original: Any, self: Any, on_create: bool = False) -> dict[st
     config["LastUpdateStatus"] = update = self.sandbox.update.at(world.now())
     if update == "Failed":
         config["LastUpdateStatusReasonCode"], config["LastUpdateStatusReason"] = self.sandbox.failure
+    config["RevisionId"] = self.sandbox.revision
     config["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
     return config
 
@@ -258,6 +279,8 @@ def _update_configuration(original: Any, self: Any, function_name: str, qualifie
     """UpdateFunctionConfiguration: one change at a time; another VpcConfig takes other interfaces."""
     function = self.get_function(function_name, qualifier)
     refuse_unless_ready(function)
+    _check_runtime(body, needed=False)
+    _check_revision(function, body)
     ec2 = ec2_backends[self.account_id][self.region_name]
     subnets = _subnets(ec2, body.get("VpcConfig", function._vpc_config) or {})
     if "Role" in body or "VpcConfig" in body:
@@ -279,14 +302,25 @@ def _update_code(original: Any, self: Any, function_name: str, qualifier: str, b
     """UpdateFunctionCode: one change at a time."""
     function = self.get_function(function_name, qualifier)
     refuse_unless_ready(function)
+    _check_revision(function, body)
     original(self, function_name, qualifier, body)
     if not body.get("DryRun"):
         _changing(function)
     return function.get_configuration()
 
 
+def _check_revision(function: Any, body: dict[str, Any]) -> None:
+    """Refuse a change of another state of the function than the caller knows. Raises PreconditionFailedException."""
+    if body.get("RevisionId") not in (None, function.sandbox.revision):
+        raise PreconditionFailedException(
+            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to "
+            "retrieve the latest Revision Id"
+        )
+
+
 def _changing(function: Any) -> None:
     delay = world.current().profile.function
+    function.sandbox.revision = str(uuid.uuid4())
     function.sandbox.update.turn(world.now(), ("InProgress", 0), ("Successful", delay))
 
 
@@ -295,9 +329,10 @@ def _delete(original: Any, self: Any, function_name: str, qualifier: str | None 
     """DeleteFunction: not in the middle of something; its interfaces stay a while."""
     function = self.get_function(function_name, qualifier)
     refuse_unless_ready(function)
+    left = [function] if qualifier else [function, *self._lambdas._functions[function.function_name]["versions"]]
     original(self, function_name, qualifier)
-    if qualifier is None:
-        _release(function, function.sandbox.places)
+    for one in left:
+        _release(one, one.sandbox.places)
 
 
 @override(IAMBackend, "delete_role")

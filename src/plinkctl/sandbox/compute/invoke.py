@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moto.awslambda import models
 from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.models import LambdaBackend
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.compute import roles
+from plinkctl.sandbox.compute import logs
 from plinkctl.sandbox.compute.execution import Job, run
 from plinkctl.sandbox.compute.functions import ConflictError, interfaces_of, state_of
 from plinkctl.sandbox.fabric import wire
@@ -32,13 +33,32 @@ if TYPE_CHECKING:
 _TAIL: Final = 4096  # bytes of the log in the answer
 
 
+@override(LambdaBackend, "invoke")
+def _invoke_by_name(
+    _original: Any,
+    self: Any,
+    function_name: str,
+    qualifier: str | None,
+    body: Any,
+    headers: Any,
+    response_headers: Any,
+) -> str | bytes:
+    """Invoke, by name and perhaps by version or alias, which the function is then told as part of its ARN."""
+    function = self.get_function(function_name, qualifier)
+    return _invoked(function, qualifier, body, headers, response_headers)
+
+
 @override(models.LambdaFunction, "invoke")
 def _invoke(_original: Any, self: Any, body: Any, request_headers: Any, response_headers: Any) -> str | bytes:
+    return _invoked(self, None, body, request_headers, response_headers)
+
+
+def _invoked(self: Any, qualifier: str | None, body: Any, request_headers: Any, response_headers: Any) -> str | bytes:
     """Invoke, waiting for the answer or (invocation type Event) not; DryRun only looks whether it could be done."""
     if (state := state_of(self)) != "Active":
         raise ConflictError(f"The function is currently in the following state: {state}")
-    job = _prepare(self, body)
-    response_headers["X-Amz-Executed-Version"] = "$LATEST"
+    job = _prepare(self, qualifier, body)
+    response_headers["X-Amz-Executed-Version"] = job.version
     kind = request_headers.get("X-Amz-Invocation-Type", "RequestResponse")
     if kind == "DryRun":
         return ""
@@ -48,7 +68,7 @@ def _invoke(_original: Any, self: Any, body: Any, request_headers: Any, response
         return ""
     with _without(sandbox.lock):
         ended = run(job)
-    _keep_log(self, job, ended.log)
+    logs.send(self, job.group, job.stream, ended.log)
     tail = "".join(ended.log).encode()[-_TAIL:]
     response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
     if ended.failed:
@@ -70,10 +90,10 @@ def _run_apart(function: Any, job: Job, sandbox: world.World) -> None:
     """An invocation nobody waits for."""
     ended = run(job)
     with sandbox.lock:
-        _keep_log(function, job, ended.log)
+        logs.send(function, job.group, job.stream, ended.log)
 
 
-def _prepare(function: Any, body: Any) -> Job:
+def _prepare(function: Any, qualifier: str | None, body: Any) -> Job:
     """Everything of a function (moto's) that an invocation needs. Raises LambdaClientError."""
     try:
         event = json.loads(body or b"{}")
@@ -86,13 +106,15 @@ def _prepare(function: Any, body: Any) -> Job:
     enis = interfaces_of(function)
     user = enis[0].id if enis else wire.INTERNET
     moment = world.moment(world.now())
-    stream = f"{moment:%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+    version = str(function.version)
+    plain = function.function_arn.removesuffix(f":{version}")
+    stream = f"{moment:%Y/%m/%d}/[{version}]{uuid.uuid4().hex}"
     settings = {
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
         "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_VERSION": version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
         "AWS_LAMBDA_LOG_GROUP_NAME": function.logs_group_name,
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
@@ -104,7 +126,8 @@ def _prepare(function: Any, body: Any) -> Job:
     return Job(
         request_id=str(uuid.uuid4()),
         name=function.function_name,
-        arn=function.function_arn,
+        arn=f"{plain}:{qualifier}" if qualifier else plain,
+        version=version,
         code=function.code_bytes,
         handler=function.handler,
         event=event,
@@ -118,19 +141,3 @@ def _prepare(function: Any, body: Any) -> Job:
         group=function.logs_group_name,
         stream=stream,
     )
-
-
-def _keep_log(function: Any, job: Job, lines: list[str]) -> None:
-    """Write the log to its group, which the role may have to create; without group or right it is lost, as on AWS."""
-    groups = function.logs_backend.groups
-    role = roles.find_role(function.account_id, function.role)
-    if role is None or not all(roles.allows(role, right) for right in ("logs:CreateLogStream", "logs:PutLogEvents")):
-        return
-    if job.group not in groups:
-        if not roles.allows(role, "logs:CreateLogGroup"):
-            return
-        function.logs_backend.create_log_group(job.group, {})
-    group, moment = groups[job.group], int(world.now() * 1000)
-    # Past the backend's door, which compares with the clock on the wall and not with the sandbox's.
-    group.create_log_stream(job.stream)
-    group.put_log_events(job.stream, [{"timestamp": moment, "message": line} for line in lines])

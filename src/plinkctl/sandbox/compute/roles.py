@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
-from moto.iam.exceptions import NotFoundException
+from moto.iam.exceptions import DeleteConflictException, NotFoundException
 from moto.iam.models import AWSManagedPolicy, IAMBackend, Role, iam_backends
 from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
 from moto.iam.responses import IamResponse
@@ -104,6 +104,38 @@ def _get_role(_original: Any, self: Any, role_name: str) -> Any:
     if found is None:
         raise NotFoundException(f"The role with name {role_name} cannot be found.")
     return found
+
+
+@override(IAMBackend, "put_role_permissions_boundary")
+def _put_boundary(original: Any, self: Any, role_name: str, permissions_boundary: str) -> None:
+    """PutRolePermissionsBoundary: a policy that exists."""
+    if permissions_boundary not in self.managed_policies:
+        raise NotFoundException(f"Scope ARN: {permissions_boundary} does not exist or is not attachable.")
+    original(self, role_name, permissions_boundary)
+
+
+@override(IAMBackend, "delete_role_permissions_boundary")
+def _delete_boundary(original: Any, self: Any, role_name: str) -> None:
+    """DeleteRolePermissionsBoundary: of a role that has one."""
+    if not self.get_role(role_name).permissions_boundary_arn:
+        raise NotFoundException(f"The permissions boundary of role {role_name} cannot be found.")
+    original(self, role_name)
+
+
+@override(IAMBackend, "delete_policy")
+def _delete_managed(original: Any, self: Any, policy_arn: str) -> None:
+    """DeletePolicy: not while a role has it, attached or as its boundary."""
+    if any(policy_arn in (*role.managed_policies, role.permissions_boundary_arn) for role in self.roles.values()):
+        raise DeleteConflictException("Cannot delete a policy attached to entities.")
+    original(self, policy_arn)
+
+
+@override(IAMBackend, "remove_role_from_instance_profile")
+def _leave_profile(original: Any, self: Any, profile_name: str, role_name: str) -> None:
+    """RemoveRoleFromInstanceProfile: a role that is in it."""
+    if self.get_role(role_name) not in self.get_instance_profile(profile_name).roles:
+        raise NotFoundException(f"The role with name {role_name} cannot be found in {profile_name}.")
+    original(self, profile_name, role_name)
 
 
 @override(Role, "put_policy")
