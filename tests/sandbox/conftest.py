@@ -49,6 +49,7 @@ def sandbox(served: gateway.Server) -> world.World:
     """The world of the test: no resources, no delays, nothing seen late, a clock that only `advance` moves."""
     served.world.profile = world.INSTANT
     served.world.isolation = "shim"
+    served.world.enforced = False
     served.world.clock.freeze()
     served.world.visibility, served.world.page_size = 0.0, None  # also in profiles that have a lag
     served.world.quotas = {}

@@ -70,6 +70,7 @@ class World:
         visibility: the longest time a new thing is not seen yet (seconds); the profile's, if None.
         page_size: no page of any list has more items than this, if given.
         quotas: those that differ from AWS's; see `manners.quotas`.
+        enforced: whether IAM policies are, see `access`.
         isolation: how functions are kept to their network, see `compute.isolation`.
         authority: signs the certificates ACM issues. It outlives a reset, as accounts and keys do.
         lock: guards moto's state; never wait on the network while holding it.
@@ -85,6 +86,7 @@ class World:
     page_size: int | None = None
     quotas: dict[str, int] = field(default_factory=dict)
     isolation: Isolation = "shim"
+    enforced: bool = False
     authority: Authority = field(default_factory=Authority.new, repr=False)
     faults: Faults = field(default_factory=Faults)
     buckets: Buckets = field(default_factory=Buckets)
@@ -174,6 +176,11 @@ def ec2(account_id: str | None = None, region: str | None = None) -> Iterator[An
         for name, backend in list(regions.items()):
             if account_id in (None, holder) and region in (None, name):
                 yield backend
+
+
+def elbv2(account_id: str, region: str) -> Any:
+    """moto's ELBv2 backend of an account in a region; None while nobody has used it."""
+    return next((found for name, found in list(elbv2_backends[account_id].items()) if name == region), None)
 
 
 def load_balancer(arn: str) -> Any:

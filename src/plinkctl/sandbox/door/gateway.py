@@ -25,6 +25,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.access.enforce import DeniedError
 from plinkctl.sandbox.door import catalogue, control, protocol, refusals, strikes, threshold
 from plinkctl.sandbox.door.calls import Calls
 from plinkctl.sandbox.door.faults import Late
@@ -176,6 +177,8 @@ class Gateway:
         try:
             with self.world.lock:
                 return Response.from_app(self._moto, environ, buffered=True)
+        except DeniedError as denied:
+            return refusals.denied(asked, str(denied))
         except NotImplementedError as error:
             return refusals.refusal(
                 asked, "InvalidAction", f"The local AWS does not implement {asked.service}:{asked.action} ({error})"

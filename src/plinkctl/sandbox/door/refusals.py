@@ -92,9 +92,13 @@ def expired(asked: Asked) -> Response:
     return _in_words(asked, _EXPIRED[asked.protocol])
 
 
-def denied(asked: Asked) -> Response:
-    """The refusal of an action the caller has no right to."""
-    return _in_words(asked, _DENIED[asked.protocol])
+def denied(asked: Asked, why: str | None = None) -> Response:
+    """The refusal of an action the caller has no right to; `why` says whose policy, if that is known."""
+    if why is None:
+        return _in_words(asked, _DENIED[asked.protocol])
+    code, status, _ = _DENIED[asked.protocol]
+    opening = "You are not authorized to perform this operation. " if asked.protocol == "ec2" else ""
+    return refusal(asked, code, opening + why, status=status)
 
 
 def throttled(asked: Asked) -> Response:

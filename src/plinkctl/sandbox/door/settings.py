@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 
 def read(sandbox: World) -> dict[str, Any]:
-    """The settings in force: `seed`, `visibility` (seconds), `page_size` (None for AWS's), `quotas` (all of them)."""
+    """The settings in force: `seed`, `visibility` (seconds), `page_size` (None for AWS's), `quotas` (all of them),
+    and whether IAM is `enforced`.
+    """
     return {
         "seed": sandbox.seed,
         "visibility": sandbox.lag,
         "page_size": sandbox.page_size,
+        "enforced": sandbox.enforced,
         "quotas": {name: sandbox.quotas.get(name, quota.value) for name, quota in quotas.QUOTAS.items()},
     }
 
@@ -27,7 +30,7 @@ def change(sandbox: World, wish: Any) -> None:
     Raises:
         ValueError: for a setting there is not, or a value it cannot have; nothing is changed then.
     """
-    known = {"seed", "visibility", "page_size", "quotas"}
+    known = {"seed", "visibility", "page_size", "quotas", "enforced"}
     if not isinstance(wish, dict) or not wish or wish.keys() - known:
         raise ValueError(f"the settings are {', '.join(sorted(known))}; any of them can be given, and nothing else")
     checked = {name: _checked(sandbox, name, value) for name, value in wish.items()}
@@ -38,6 +41,10 @@ def change(sandbox: World, wish: Any) -> None:
 def _checked(sandbox: World, name: str, value: Any) -> Any:
     if name == "quotas":
         return {} if value is None else quotas.changed(sandbox.quotas, value)
+    if name == "enforced":
+        if not isinstance(value, bool | None):
+            raise ValueError(f"enforced must be true or false, not {value!r}")
+        return bool(value)
     if value is None:
         return 0 if name == "seed" else None
     least = 1 if name == "page_size" else 0
