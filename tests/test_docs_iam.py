@@ -1,10 +1,14 @@
 """docs/reference/iam.md names exactly the AWS calls that the source makes, and enough for each group of commands."""
 
 import ast
-from collections.abc import Iterator
+import configparser
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import boto3
 import pytest
 from docs_tools import REFERENCE, ROOT, cells, rows, section, text_of
 from shells import Shell
@@ -79,6 +83,89 @@ def table() -> dict[str, dict[str, set[str]]]:
         }
         for row in rows(section(text_of(PAGE), "The actions that are called"))
     }
+
+
+def policy(side: str, *, without: str = "") -> str:
+    """What a user of a side needs after the page: everything in both its tables."""
+    besides = {
+        action.strip("`")
+        for row in rows(section(text_of(PAGE), "The actions AWS asks for besides"))
+        if cells(row)[1] in (side, "both")
+        for action in cells(row)[0].split(", ")
+    }
+    actions = sorted({name for name, sides in table().items() if sides[side]} | besides - {without})
+    allowed = [name for name in actions if name != without]
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": allowed, "Resource": "*"}]})
+
+
+@dataclass(frozen=True)
+class Users:
+    """The operators of both sides, and the AWS config file with their keys."""
+
+    account: Callable[[str], boto3.Session]
+    known: configparser.ConfigParser
+    config: Path
+
+    def allow(self, side: str, *, without: str = "") -> None:
+        """Give the side's operator what the page says, but for one action."""
+        iam = self.account(side).client("iam")
+        iam.put_user_policy(UserName="operator", PolicyName="page", PolicyDocument=policy(side, without=without))
+
+
+@pytest.fixture
+def users(sandbox: Running, account: Callable[[str], boto3.Session], tmp_path: Path) -> Iterator[Users]:
+    """Users who have what the page says and no more, in a sandbox that enforces IAM."""
+    known = configparser.ConfigParser()
+    known.read(sandbox.config_file)
+    made = Users(account, known, tmp_path / "restricted")
+    for side in sandbox.accounts:
+        iam = account(side).client("iam")
+        iam.create_user(UserName="operator")
+        key = iam.create_access_key(UserName="operator")["AccessKey"]
+        known[f"profile {side}"]["aws_access_key_id"] = key["AccessKeyId"]
+        known[f"profile {side}"]["aws_secret_access_key"] = key["SecretAccessKey"]
+        made.allow(side)
+    with made.config.open("w") as file:
+        known.write(file)
+    remote.settings(sandbox, enforced=True)
+    yield made
+    remote.settings(sandbox, enforced=False)
+
+
+BOTH: Final = ("--provider-profile", "provider", "--consumer-profile", "consumer")
+
+
+@pytest.mark.slow
+def test_what_the_page_lists_is_enough_for_the_whole_job(shell: Shell, users: Users) -> None:
+    shell.env["AWS_CONFIG_FILE"] = str(users.config)
+    shell.ok("up", *BOTH)
+    shell.ok("up", *BOTH, "--tag", "a=b")
+    shell.ok("verify", *BOTH)
+    shell.ok("status", *BOTH)
+    assert shell.ok("teardown", *BOTH, "--yes")["leftovers"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("side", "action"),
+    [
+        ("provider", "elasticloadbalancing:AddTags"),
+        ("provider", "ec2:CreateVpcEndpointServiceConfiguration"),
+        ("consumer", "iam:PassRole"),
+        ("consumer", "ec2:CreateTags"),
+    ],
+)
+def test_an_action_that_is_missing_is_named_and_the_same_command_goes_on_with_it(
+    shell: Shell, users: Users, side: str, action: str
+) -> None:
+    shell.env["AWS_CONFIG_FILE"] = str(users.config)
+    users.allow(side, without=action)
+    refused = shell("up", *BOTH, "-o", "json")
+    assert refused.code == 5, refused.err
+    assert action in refused.out
+    users.allow(side)
+    shell.ok("up", *BOTH)
+    assert shell.ok("teardown", *BOTH, "--yes")["leftovers"] == []
 
 
 def test_the_table_has_every_action_the_source_calls_and_no_other() -> None:

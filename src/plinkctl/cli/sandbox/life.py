@@ -59,6 +59,7 @@ _OUTRANKING: Final = (
         metavar="DURATION",
         help="End by itself after so long without a call.  [default: 1h]",
     ),
+    option("--iam", is_flag=True, help="Enforce IAM: callers may do what their policies allow.", envvar=None),
     option("--faults", metavar="FILE", help="Fault rules to begin with, as JSON; - for stdin.", envvar=None),
     folder_option,
     output_options,
@@ -72,6 +73,7 @@ def start(
     port: int,
     isolation: str,
     idle: float,
+    iam: bool,
     faults: str | None,
     folder: str | None,
     **_: Any,
@@ -92,6 +94,8 @@ def start(
                 if before is None:
                     daemon.stop(place)
                 raise
+        if iam:
+            remote.settings(running, enforced=True)
         known = "it runs already" if before else "it runs"
         where = f" --folder {shlex.quote(folder)}" if folder else ""
         click.echo(
