@@ -184,6 +184,30 @@ def test_what_no_record_can_be_is_refused(zone: Zone, name: str, kind: str, valu
     assert len(zone.records()) == 2
 
 
+def test_record_sets_of_one_name_are_told_apart_by_their_identifiers(zone: Zone, ask: Any) -> None:
+    def weighted(label: str, weight: int, value: str) -> dict[str, Any]:
+        return {
+            "Action": "UPSERT",
+            "ResourceRecordSet": {
+                "Name": "w.example.com",
+                "Type": "A",
+                "SetIdentifier": label,
+                "Weight": weight,
+                "TTL": 60,
+                "ResourceRecords": [{"Value": value}],
+            },
+        }
+
+    changes = [weighted("one", 0, "192.0.2.1"), weighted("two", 10, "192.0.2.2")]
+    zone.api.change_resource_record_sets(HostedZoneId=zone.id, ChangeBatch={"Changes": changes})
+    told = zone.api.list_resource_record_sets(HostedZoneId=zone.id)["ResourceRecordSets"][2:]
+    assert [(one["SetIdentifier"], one["Weight"]) for one in told] == [("one", 0), ("two", 10)]
+    assert ask("w.example.com", "A") == ("NOERROR", ["192.0.2.2"]), "the first that may answer"
+    changes = [{"Action": "DELETE", "ResourceRecordSet": one} for one in told]
+    zone.api.change_resource_record_sets(HostedZoneId=zone.id, ChangeBatch={"Changes": changes})
+    assert len(zone.records()) == 2
+
+
 def test_a_cname_stands_alone_and_the_zones_own_records_stay(zone: Zone) -> None:
     zone.change(("CREATE", "www.example.com", "A", "192.0.2.1"))
     assert "as it conflicts with other records with the same DNS name" in zone.refused(

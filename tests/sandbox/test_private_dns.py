@@ -174,6 +174,19 @@ def test_a_record_on_the_domain_above_proves_a_name_and_a_wildcard(service: Serv
     assert service.state == "verified"
 
 
+def test_a_name_may_be_given_to_two_services_each_with_its_own_proof(service: Service, provider: Any) -> None:
+    service.verified()
+    made = service.made
+    other = made.elb.create_load_balancer(Name="other", Type="network", Scheme="internal", Subnets=made.subnets)
+    second = made.ec2.create_vpc_endpoint_service_configuration(
+        NetworkLoadBalancerArns=[other["LoadBalancers"][0]["LoadBalancerArn"]], PrivateDnsName=NAME
+    )["ServiceConfiguration"]
+    made.ec2.start_vpc_endpoint_service_private_dns_verification(ServiceId=second["ServiceId"])
+    told = made.ec2.describe_vpc_endpoint_service_configurations(ServiceIds=[second["ServiceId"]])
+    assert told["ServiceConfigurations"][0]["PrivateDnsNameConfiguration"]["State"] == "failed"
+    assert service.state == "verified"
+
+
 def test_without_a_name_there_is_nothing_to_verify(service: Service, refused: Callable[..., str]) -> None:
     refused("InvalidParameter", service.start)
     gone = "vpce-svc-00000000000000000"

@@ -32,16 +32,8 @@ _LABEL: Final = re.compile(r"(?:\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)")
 _OF_AWS: Final = re.compile(r"\.(vpce|elb(\.[a-z0-9-]+)?)\.amazonaws\.com\.$")
 _LARGEST_BATCH: Final = 1000
 _PAGE: Final = 300
-#: What of a record set tells nothing of what it answers, and is only there when it was sent.
-_ROUTING: Final = (
-    "SetIdentifier",
-    "Weight",
-    "Region",
-    "GeoLocation",
-    "Failover",
-    "MultiValueAnswer",
-    "HealthCheckId",
-)
+#: What of a record set is brought into a normal form; the rest, of routing and health checks, is kept as sent.
+_NORMAL: Final = frozenset({"Name", "Type", "TTL", "ResourceRecords", "AliasTarget"})
 
 
 @override(Route53, "change_resource_record_sets")
@@ -74,7 +66,7 @@ def _record(given: Any) -> Record:
     """A record set in its normal form: two that say the same are equal."""
     sent = dict(given)
     record: Record = {"Name": normal(str(sent["Name"])), "Type": str(sent["Type"])}
-    record |= {name: sent[name] for name in _ROUTING if sent.get(name) is not None}
+    record |= {name: value for name, value in sent.items() if name not in _NORMAL and value is not None}
     if alias := sent.get("AliasTarget"):
         record["AliasTarget"] = {
             "HostedZoneId": str(alias["HostedZoneId"]).removeprefix("/hostedzone/"),
