@@ -133,12 +133,12 @@ def test_nothing_passes_before_acceptance_and_after_rejection(there: Any, consum
     address = eni["NetworkInterfaces"][0]["PrivateIpAddress"]
     assert here.invoke().value["errorType"] == "gaierror"
     assert here.invoke({"host": address, **QUICK}).value["errorType"] == "TimeoutError"
-    assert last(served).reason == "the endpoint is pendingAcceptance, not available"
+    assert last(served).reason.endswith(" is pendingAcceptance, not available")
     there.ec2.accept_vpc_endpoint_connections(**asked)
     assert here.invoke().value["status"] == 200
     there.ec2.reject_vpc_endpoint_connections(**asked)
     assert here.invoke({"host": address, **QUICK}).value["errorType"] == "TimeoutError"
-    assert last(served).reason == "the endpoint is rejected, not available"
+    assert last(served).reason.endswith(" is rejected, not available")
 
 
 def _guarded(provider: Any) -> SimpleNamespace:

@@ -301,6 +301,19 @@ def test_some_items_of_a_200_fail_and_the_others_are_done(
     assert consumer.ec2.describe_vpc_endpoints()["VpcEndpoints"] == []
 
 
+def test_a_read_can_go_on_telling_what_was(provider: Side, faults: Callable[..., None]) -> None:
+    ec2, vpc = provider.client("ec2"), make(provider)["Vpc"]["VpcId"]
+
+    def tags(**more: Any) -> list[str]:
+        return [tag["Key"] for one in ec2.describe_vpcs(**more)["Vpcs"] if one["VpcId"] == vpc for tag in one["Tags"]]
+
+    faults("ec2:DescribeVpcs", "stale", times=3)
+    ec2.create_tags(Resources=[vpc], Tags=[{"Key": "first", "Value": "1"}])
+    assert tags() == ["first"]
+    ec2.create_tags(Resources=[vpc], Tags=[{"Key": "later", "Value": "2"}])
+    assert [tags(), tags(), sorted(tags())] == [["first"], ["first"], ["first", "later"]]
+
+
 def test_an_answer_can_have_words_no_client_knows(provider: Side, faults: Callable[..., None]) -> None:
     make(provider)
     faults("ec2:DescribeVpcs", "rewrite", find="<state>available</state>", put="<state>dreaming</state>")

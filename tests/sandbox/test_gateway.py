@@ -381,7 +381,7 @@ def test_what_cannot_be_answered_is_named_in_the_callers_protocol(
 def test_a_service_that_is_not_here_is_told_which_are(served: gateway.Server, sandbox: world.World) -> None:
     status, text = ask(served, "POST", "/things", {"a": 1}, **signed(served, "frobnicator"))
     assert (status, json.loads(text)["__type"]) == (404, "UnknownService")
-    assert "ec2, elasticloadbalancing, iam" in json.loads(text)["message"]
+    assert "acm, ec2, elasticloadbalancing, iam, lambda" in json.loads(text)["message"]
 
 
 @pytest.mark.parametrize("body", ["{", "[]", "null", "\x00", '{"a":' * 3000])

@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     from plinkctl.sandbox.door.protocol import Asked
 
 #: What the sandbox stands for. moto has more, which is let through as moto has it.
-SERVICES: Final = ("ec2", "elasticloadbalancing", "iam", "lambda", "logs", "s3", "sts")
+SERVICES: Final = (
+    "acm",
+    "ec2",
+    "elasticloadbalancing",
+    "iam",
+    "lambda",
+    "logs",
+    "monitoring",
+    "route53",
+    "s3",
+    "sns",
+    "sts",
+    "tagging",
+)
 #: Services of the query protocol whose version tells the shape of the answer; classic load balancers sign as new ones.
 _ALSO: Final = {"elasticloadbalancing": ("elb",)}
 #: Whose body is somebody's own, not the API's.

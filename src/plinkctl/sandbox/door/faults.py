@@ -44,6 +44,7 @@ class Faults:
     matched: dict[tuple[str, str], int] = field(default_factory=dict)
     fired: dict[tuple[str, str], int] = field(default_factory=dict)
     late: list[Late] = field(default_factory=list)
+    remembered: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
 
     def add(self, rules: Iterable[Rule], *, replace: bool = False) -> None:
         """Set more rules, or these instead of all others. What is yet to land stays."""
@@ -53,11 +54,11 @@ class Faults:
 
     def clear(self, name: str | None = None) -> int:
         """Take the rule of that name away, or all; says how many went. What is yet to land lands."""
-        gone = [rule for rule in self.rules if name in (None, rule.name)]
-        self.rules = [rule for rule in self.rules if rule not in gone]
-        for tally in (self.matched, self.fired):
-            for key in [key for key in tally if key[0] in {rule.name for rule in gone}]:
-                del tally[key]
+        gone = {rule.name for rule in self.rules if name in (None, rule.name)}
+        self.rules = [rule for rule in self.rules if rule.name not in gone]
+        self.matched = {key: count for key, count in self.matched.items() if key[0] not in gone}
+        self.fired = {key: count for key, count in self.fired.items() if key[0] not in gone}
+        self.remembered = {key: answer for key, answer in self.remembered.items() if key[0] not in gone}
         return len(gone)
 
     def strikes(self, asked: Asked, account: str) -> list[Strike]:
@@ -88,6 +89,10 @@ class Faults:
             return False
         # From the call's number alone, so that one rule's dice are not moved by another's.
         return rule.probability >= 1 or random.Random(f"{rule.seed} {key} {number}").random() < rule.probability  # noqa: S311 - dice, not a secret
+
+    def first_answer(self, rule: Rule, account: str, digest: str, answer: bytes) -> bytes:
+        """What the same call of the same account was answered when a rule fired on it first: this answer, then."""
+        return self.remembered.setdefault((rule.name, account, digest), answer)
 
     def landing(self, moment: float) -> list[Late]:
         """The late effects whose moment has come, in their order; they are given out once."""

@@ -218,6 +218,11 @@ class _Call:
         environ = {**self.environ, "wsgi.input": io.BytesIO(sent), "CONTENT_LENGTH": str(len(sent))}
         return self.gateway.answer_of_moto(environ, self.asked)
 
+    def first_answer(self, rule: Rule, answer: bytes) -> bytes:
+        """The body the same call had when this rule fired on it first; from then on this one."""
+        with self.gateway._tally:
+            return self.gateway.world.faults.first_answer(rule, self.account, self.asked.digest, answer)
+
     def later(self, seconds: float, rule: str) -> None:
         """Let it take effect so many seconds of the sandbox's clock from now."""
         kept = {name: value for name, value in self.environ.items() if isinstance(value, str | int | tuple)}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from plinkctl.sandbox.door.faults import Strike
     from plinkctl.sandbox.door.protocol import Asked
+    from plinkctl.sandbox.door.rules import Rule
 
 #: How long a hanging answer hangs when the rule does not say; clients give up after 60 s by default.
 _HANG: Final = 300.0
@@ -34,6 +35,9 @@ class Call(Protocol):
 
     def effect(self, body: bytes | None = None) -> Response:
         """Let it take effect, with another body if one is given; the answer."""
+
+    def first_answer(self, rule: Rule, answer: bytes) -> bytes:
+        """The body the same call had when this rule fired on it first; from then on this one."""
 
     def later(self, seconds: float, rule: str) -> None:
         """Let it take effect so many seconds of the sandbox's clock from now."""
@@ -61,6 +65,9 @@ def carry_out(strike: Strike, call: Call) -> tuple[Response, Wire, str]:
             wire = Wire("reset")
         case "empty":
             answer = altered.emptied(_given(answer), strike.value)
+        case "stale":
+            answer = _given(answer)
+            answer.set_data(call.first_answer(rule, answer.get_data()))
         case "rewrite":
             answer = altered.rewritten(_given(answer), rule.find or "", rule.put or "")
         case "unsuccessful":

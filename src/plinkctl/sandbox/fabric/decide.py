@@ -209,7 +209,7 @@ def _through_link(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -
     state = endpoint.state(world.now()) if endpoint else "deleted"
     crossing = Crossing(endpoint, target) if endpoint else None
     if endpoint is None or state != "available":
-        reason = f"the endpoint is {state}, not available"
+        reason = f"the endpoint {target.sandbox.id} is {state}, not available"
         return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason, crossing=crossing)
     balancers = [found for arn in endpoint.service.load_balancers if (found := world.load_balancer(arn))]
     zone = target.subnet.availability_zone_id
@@ -235,7 +235,8 @@ def _balance(node: Any, port: int, path: tuple[str, ...]) -> Verdict:
     balancer = world.load_balancer(node.sandbox.id)
     if balancer is None or balancer.state != "active":
         state = balancer.state if balancer else "deleted"
-        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the load balancer is {state}")
+        named = balancer.name if balancer else node.sandbox.id
+        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the load balancer {named} is {state}")
     listener = reading.listener_on(balancer, port)
     if listener is None:
         reason = f"{balancer.name} has no listener on port {port}"
@@ -270,7 +271,8 @@ def _answer(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -> Verd
     balancer = world.load_balancer(target.sandbox.id)
     if balancer is None or balancer.state != "active":
         state = balancer.state if balancer else "deleted"
-        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the load balancer is {state}")
+        named = balancer.name if balancer else target.sandbox.id
+        return Verdict(kind=Kind.DROP, hop=here, path=path, reason=f"the load balancer {named} is {state}")
     listener = reading.listener_on(balancer, port)
     if listener is None:
         reason = f"{balancer.name} has no listener on port {port}"
