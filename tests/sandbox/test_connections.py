@@ -234,6 +234,46 @@ def test_who_pays_can_be_said_and_is_told(offer: Any, place: Any, refused: Any) 
     refused("InvalidVpcEndpointId.NotFound", one, PayerResponsibility="vpc-endpoint-account", **ask)
 
 
+def test_a_dry_run_of_every_call_says_that_it_would_work_and_changes_nothing(
+    offer: Any, place: Any, refused: Any
+) -> None:
+    made, here = offer(), place()
+    endpoint = here.connect(made.name)
+
+    def everything() -> Any:
+        read = (
+            made.ec2.describe_vpc_endpoint_service_configurations,
+            made.ec2.describe_vpc_endpoint_connections,
+            here.ec2.describe_vpc_endpoints,
+        )
+        found = [call() for call in read]
+        permissions = made.ec2.describe_vpc_endpoint_service_permissions(ServiceId=made.id)
+        return [{k: v for k, v in one.items() if k != "ResponseMetadata"} for one in (*found, permissions)]
+
+    before = everything()
+    service, both = {"ServiceId": made.id}, {"ServiceId": made.id, "VpcEndpointIds": [endpoint]}
+    payer = {"Scope": "vpc-endpoint-charges", "PayerResponsibility": "vpc-endpoint-account"}
+    one = {"VpcEndpointId": endpoint}
+    for method, arguments in [
+        (made.ec2.modify_vpc_endpoint_service_configuration, {**service, "AcceptanceRequired": False}),
+        (made.ec2.modify_vpc_endpoint_service_permissions, {**service, "AddAllowedPrincipals": ["*"]}),
+        (made.ec2.modify_vpc_endpoint_service_payer_responsibility, {**service, "PayerResponsibility": "ServiceOwner"}),
+        (made.ec2.modify_vpc_endpoint_payer_responsibility, {**service, **one, **payer}),
+        (made.ec2.accept_vpc_endpoint_connections, both),
+        (made.ec2.reject_vpc_endpoint_connections, both),
+        (made.ec2.describe_vpc_endpoint_connections, {}),
+        (made.ec2.describe_vpc_endpoint_connection_notifications, {}),
+        (made.ec2.delete_vpc_endpoint_connection_notifications, {"ConnectionNotificationIds": ["x"]}),
+        (made.ec2.delete_vpc_endpoint_service_configurations, {"ServiceIds": [made.id]}),
+        (here.ec2.describe_vpc_endpoint_services, {}),
+        (here.ec2.describe_vpc_endpoint_associations, {}),
+        (here.ec2.modify_vpc_endpoint, {**one, "PrivateDnsEnabled": False}),
+        (here.ec2.delete_vpc_endpoints, {"VpcEndpointIds": [endpoint]}),
+    ]:
+        refused("DryRunOperation", method, DryRun=True, **arguments)
+        assert everything() == before, method
+
+
 def test_there_are_no_associations_of_interface_endpoints(offer: Any, place: Any, refused: Any) -> None:
     made, here = offer(), place()
     endpoint = here.connect(made.name)

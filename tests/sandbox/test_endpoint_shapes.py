@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from typing import Any
 
@@ -25,14 +26,6 @@ def _dual(made: Any) -> str:
     return str(service["ServiceName"])
 
 
-@pytest.fixture
-def six(offer: Any) -> Any:
-    """A provider whose network has IPv6 as well, where that needs it."""
-    made = offer()
-    made.ec2.associate_vpc_cidr_block(VpcId=made.vpc, AmazonProvidedIpv6CidrBlock=True)
-    return made
-
-
 def test_a_service_speaks_ipv6_only_over_a_dual_stack_load_balancer(offer: Any, refused: Any) -> None:
     made = offer()
     modify = made.ec2.modify_vpc_endpoint_service_configuration
@@ -44,8 +37,8 @@ def test_a_service_speaks_ipv6_only_over_a_dual_stack_load_balancer(offer: Any, 
     assert config["SupportedIpAddressTypes"] == ["ipv4"]
 
 
-def test_an_endpoint_has_what_its_service_speaks_and_its_subnets_have(six: Any, place: Any, refused: Any) -> None:
-    made, here = six, place()
+def test_an_endpoint_has_what_its_service_speaks_and_its_subnets_have(offer: Any, place: Any, refused: Any) -> None:
+    made, here = offer(), place()
     message = refused("InvalidParameter", here.connect, service_name=made.name, IpAddressType="dualstack")
     assert message == f"The VPC endpoint service {made.name} does not support the IP address type dualstack"
     name = _dual(made)
@@ -56,6 +49,16 @@ def test_an_endpoint_has_what_its_service_speaks_and_its_subnets_have(six: Any, 
     block = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].replace("/56", "/64")
     here.ec2.associate_subnet_cidr_block(SubnetId=here.subnets[0], Ipv6CidrBlock=block)
     endpoint = here.connect(name, IpAddressType="dualstack")
+    network = ipaddress.ip_network(block)
+
+    def shown() -> Any:
+        return [
+            [one["Ipv6Address"] for one in eni["Ipv6Addresses"]]
+            for eni in here.ec2.describe_network_interfaces()["NetworkInterfaces"]
+        ]
+
+    [[address]] = shown()
+    assert ipaddress.ip_address(address) in network
     assert (here.endpoint["IpAddressType"], here.endpoint["DnsOptions"]) == (
         "dualstack",
         {"DnsRecordIpType": "dualstack"},
@@ -67,9 +70,19 @@ def test_an_endpoint_has_what_its_service_speaks_and_its_subnets_have(six: Any, 
     modify(VpcEndpointId=endpoint, DnsOptions={"DnsRecordIpType": "ipv4"})
     [found] = here.ec2.describe_vpc_endpoints()["VpcEndpoints"]
     assert found["DnsOptions"] == {"DnsRecordIpType": "ipv4"}
+    # Another address is another interface, as with IPv4.
+    [interface] = found["NetworkInterfaceIds"]
+    own = [{"SubnetId": here.subnets[0], "Ipv6": str(network[0x77])}]
+    modify(VpcEndpointId=endpoint, SubnetConfigurations=own)
+    assert shown() == [[str(network[0x77])]]
+    assert here.ec2.describe_vpc_endpoints()["VpcEndpoints"][0]["NetworkInterfaceIds"] != [interface]
+    second = {"service_name": name, "SubnetConfigurations": own}
+    refused("InvalidIPAddress.InUse", here.connect, IpAddressType="dualstack", **second)
+    refused("InvalidParameter", here.connect, **second)  # an endpoint of IPv4 has none
     # Back to IPv4 alone, and the records with it.
     modify(VpcEndpointId=endpoint, IpAddressType="ipv4")
     refused("InvalidParameter", modify, VpcEndpointId=endpoint, DnsOptions={"DnsRecordIpType": "ipv6"})
+    assert shown() == [[]]
     [connection] = made.ec2.describe_vpc_endpoint_connections()["VpcEndpointConnections"]
     assert connection["IpAddressType"] == "ipv4"
 

@@ -44,13 +44,21 @@ class UnavailableError(HTTPException):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses a consumer asks for in one subnet; None where AWS is to choose."""
+
+    four: str | None = None
+    six: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """What the consumer chooses of an endpoint, once it is checked.
 
     Attributes:
         subnets: moto's subnets.
-        addresses: subnet ID -> IPv4 address, where one is asked for.
+        addresses: subnet ID -> the addresses asked for there.
         groups: IDs of its security groups.
         ip_type: ipv4, ipv6 or dualstack; only told, for the sandbox carries IPv4.
         records: what its names answer with; only told as well.
@@ -58,7 +66,7 @@ class Shape:
     """
 
     subnets: list[Any]
-    addresses: dict[str, str]
+    addresses: dict[str, Addresses]
     groups: list[str]
     ip_type: str
     records: str
@@ -145,11 +153,12 @@ def check_records(options: Mapping[str, Any], had: str | None, ip_type: str) -> 
 
 
 def check_addresses(
-    configurations: Sequence[Mapping[str, str]], subnets: Sequence[Any], endpoint_id: str | None
-) -> dict[str, str]:
-    """The addresses asked for by SubnetConfigurations: subnet ID -> IPv4 address.
+    configurations: Sequence[Mapping[str, str]], subnets: Sequence[Any], ip_type: str, endpoint_id: str | None
+) -> dict[str, Addresses]:
+    """The addresses asked for by SubnetConfigurations, by subnet ID.
 
-    Each must be of one of the endpoint's subnets, in its range, and free, unless it is the endpoint's own already.
+    Each must be of one of the endpoint's subnets, in its range, of a kind the endpoint has, and free, unless it is the
+    endpoint's own already.
 
     Raises:
         EC2ClientError: InvalidParameter; InvalidIPAddress.InUse, EC2's general code for an address that is taken.
@@ -162,24 +171,33 @@ def check_addresses(
             raise EC2ClientError(
                 "InvalidParameter", f"The subnet {one.get('SubnetId')} is none of those of the endpoint"
             )
-        if six := one.get("Ipv6"):
-            raise EC2ClientError("InvalidParameter", f"The address {six}: the sandbox gives endpoints no IPv6 address")
-        if address := one.get("Ipv4"):
-            _check_address(address, subnet, endpoint_id)
-            found[subnet.id] = address
+        found[subnet.id] = asked = Addresses(one.get("Ipv4"), one.get("Ipv6"))
+        if asked.four:
+            inside = ip_type != "ipv6" and _within(asked.four, [subnet.cidr])
+            if not inside or not interfaces.assignable(subnet, asked.four):
+                raise _not_assignable(asked.four, subnet, ip_type)
+            _check_free(asked.four, interfaces.holder(subnet, asked.four), endpoint_id)
+        if asked.six:
+            if ip_type == "ipv4" or not _within(asked.six, interfaces.blocks_of_six(subnet)):
+                raise _not_assignable(asked.six, subnet, ip_type)
+            _check_free(asked.six, interfaces.holder_of_six(subnet, asked.six), endpoint_id)
     return found
 
 
-def _check_address(address: str, subnet: Any, endpoint_id: str | None) -> None:
+def _not_assignable(address: str, subnet: Any, ip_type: str) -> EC2ClientError:
+    return EC2ClientError(
+        "InvalidParameter", f"The address {address} is none that an endpoint of type {ip_type} can have in {subnet.id}"
+    )
+
+
+def _within(address: str, blocks: Sequence[Any]) -> bool:
     try:
-        inside = ipaddress.IPv4Address(address) in subnet.cidr
+        return any(ipaddress.ip_address(address) in block for block in blocks)
     except ValueError:
-        inside = False
-    if not inside or not interfaces.assignable(subnet, address):
-        raise EC2ClientError(
-            "InvalidParameter", f"The address {address} is not one of subnet {subnet.id} that can be assigned"
-        )
-    holder = interfaces.holder(subnet, address)
+        return False
+
+
+def _check_free(address: str, holder: Any, endpoint_id: str | None) -> None:
     if holder is not None and getattr(getattr(holder, "sandbox", None), "id", "") != endpoint_id:
         raise EC2ClientError("InvalidIPAddress.InUse", f"The address {address} is in use")
 

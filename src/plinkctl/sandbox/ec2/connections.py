@@ -60,6 +60,7 @@ def _describe(self: Any) -> ActionResult:
         "vpc-endpoint-region": "_regions",
         "vpc-endpoint-state": "VpcEndpointState",
         "ip-address-type": "IpAddressType",
+        "transit-gateway-attachment-id": "_none",
     }
     return paged(self, "VpcEndpointConnections", filtered(answers, self._get_param("Filters", []), fields))
 

@@ -111,7 +111,7 @@ def _shape(response: Any, vpc: Any, service: Service, endpoint: Endpoint | None)
         private_dns.check(vpc, service, waiting=waiting, endpoint=endpoint)
     return admission.Shape(
         subnets=subnets,
-        addresses=admission.check_addresses(ask("SubnetConfigurations", []), subnets, own),
+        addresses=admission.check_addresses(ask("SubnetConfigurations", []), subnets, ip_type, own),
         groups=groups,
         ip_type=ip_type,
         records=admission.check_records(ask("DnsOptions", {}), records, ip_type),

@@ -14,7 +14,7 @@ from moto.ec2.exceptions import InvalidVpcEndPointIdError
 from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2 import private_dns as private_names
-from plinkctl.sandbox.ec2.admission import FULL_ACCESS
+from plinkctl.sandbox.ec2.admission import FULL_ACCESS, Addresses
 from plinkctl.sandbox.ec2.answers import checked_ids, tags_of
 from plinkctl.sandbox.ec2.services import GONE
 from plinkctl.sandbox.ec2.shelf import shelf
@@ -166,11 +166,11 @@ class Endpoint:
             EC2ClientError: InsufficientFreeAddressesInSubnet.
         """
         had = {eni.subnet.id: eni for eni in self.interfaces}
-        wanted = {subnet.id: shape.addresses.get(subnet.id) for subnet in shape.subnets}
-        kept = {one for one, eni in had.items() if wanted.get(one, "") in (None, str(eni.private_ip_address))}
+        wanted = {subnet.id: shape.addresses.get(subnet.id, Addresses()) for subnet in shape.subnets}
+        kept = {one for one, eni in had.items() if one in wanted and _has(eni, wanted[one])}
         new = [subnet for subnet in shape.subnets if subnet.id not in kept]
         for subnet in new:
-            if wanted[subnet.id] is None:
+            if wanted[subnet.id].four is None:
                 interfaces.free_address(subnet)  # a full subnet is refused before anything is changed
         before = self._chosen()
         self.groups, self.ip_type, self.records = shape.groups, shape.ip_type, shape.records
@@ -183,7 +183,9 @@ class Endpoint:
         owner = Owner("endpoint", self.id)
         for subnet in new:
             description = f"VPC Endpoint Interface {self.id}"
-            interfaces.make(subnet, shape.groups, owner, description=description, address=wanted[subnet.id])
+            interfaces.make(subnet, shape.groups, owner, description=description, address=wanted[subnet.id].four)
+        for eni in self.interfaces:
+            interfaces.dress(eni, six=wanted[eni.subnet.id].six, wanted=shape.ip_type != "ipv4")
         # A rejection on its way is not undone by a change.
         if self._chosen() != before and self.life.end == "available":
             self._pending()
@@ -191,6 +193,12 @@ class Endpoint:
     def _chosen(self) -> tuple[Any, ...]:
         enis = sorted(eni.id for eni in self.interfaces)
         return enis, sorted(self.groups), self.ip_type, self.records, self.private_dns
+
+
+def _has(eni: Any, asked: Addresses) -> bool:
+    """Whether an interface has the addresses asked for; one without an IPv6 address can be given any."""
+    four = asked.four in (None, str(eni.private_ip_address))
+    return four and (asked.six is None or not eni.ipv6_addresses or asked.six in eni.ipv6_addresses)
 
 
 @world.settler
