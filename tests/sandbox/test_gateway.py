@@ -154,7 +154,13 @@ def test_an_action_that_is_not_there_is_named_in_a_clear_refusal(
 def test_a_failure_inside_is_a_plain_500_and_the_traceback_stays_at_home(
     served: gateway.Server, sandbox: world.World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    status, text = ask(served, "POST", "/2015-03-31/functions", {"no": "name"}, **signed(served, "lambda"))
+    status, text = ask(
+        served,
+        "POST",
+        "/2015-03-31/functions",
+        {"FunctionName": 5, "Role": 5, "Code": {"ZipFile": "UEs="}},
+        **signed(served, "lambda"),
+    )
     assert status == 500
     assert json.loads(text)["__type"] == "InternalFailure"
     assert "Traceback" not in text
@@ -366,6 +372,9 @@ def form(service: str, text: str, server: gateway.Server) -> tuple[int, str]:
         ("ec2", "%ff%fe=&&&=;", "<Code>MissingAction</Code>"),
         ("ec2", "Action=MakeCoffee&Version=2016-11-15", "ec2:MakeCoffee"),
         ("sts", "Action=", "sts"),
+        ("ec2", "Action=CreateTags&Version=2016-11-15", "<Code>MissingParameter</Code>"),
+        ("sts", "Action=AssumeRole&Version=2011-06-15&RoleArn=x", "1 validation error detected: Value null at"),
+        ("elasticloadbalancing", "Action=CreateLoadBalancer&Version=2015-12-01", "Value null at 'Name' failed"),
         ("frobnicator", "Action=Frob", "The local AWS has no service frobnicator. It stands for "),
     ],
 )

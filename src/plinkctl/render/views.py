@@ -21,6 +21,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "rejected": ("endpoint_id", "owner", "state", "since"),
     "checks": ("side", "layer", "name", "result", "detail"),
     "leftovers": ("side", "node", "kind", "id", "state"),
+    "rules": ("name", "action", "account", "resource", "effect", "when", "matched", "fired"),
 }
 """The columns of known tables, in order; a column that is empty in all rows is left out. Unknown tables show all."""
 

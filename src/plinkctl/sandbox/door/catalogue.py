@@ -84,6 +84,36 @@ _INDIRECT: Final = frozenset(
 )
 
 
+@functools.cache
+def _required(service: str, action: str) -> tuple[tuple[str, frozenset[str]], ...]:
+    """The parameters an action cannot do without and the names each may be sent under; not those of path and head."""
+    model = create_loader().load_service_model(MODELS.get(service, service), "service-2")
+    shape = model["shapes"].get(model["operations"].get(action, {}).get("input", {}).get("shape"), {})
+    found = []
+    for name in shape.get("required", ()):
+        member = shape["members"][name]
+        if "location" not in member:
+            sent = {name, member.get("queryName", name), member.get("locationName", name)}
+            found.append((name, frozenset(sent | {one[:1].upper() + one[1:] for one in sent})))
+    return tuple(found)
+
+
+def lacking(asked: Asked) -> Wrong | None:
+    """What is wrong with a call at which moto failed: a parameter that AWS's model wants; None when all are there."""
+    if asked.action not in actions(asked.service):
+        return None
+    absent = [name for name, sent in _required(asked.service, asked.action) if not sent & asked.names]
+    if not absent:
+        return None
+    if asked.protocol == "ec2":
+        return Wrong("MissingParameter", f"The request must contain the parameter {absent[0]}", 400)
+    listed = "; ".join(
+        f"Value null at '{name}' failed to satisfy constraint: Member must not be null" for name in absent
+    )
+    code = "ValidationError" if asked.protocol == "query" else "ValidationException"
+    return Wrong(code, f"{len(absent)} validation error{'s' if absent[1:] else ''} detected: {listed}", 400)
+
+
 def unheard_of(asked: Asked) -> Wrong | None:
     """What is wrong with a call at which moto failed: an action that AWS has not either; None when it has."""
     known = actions(asked.service).union(*(actions(name) for name in _ALSO.get(asked.service, ())))

@@ -193,7 +193,7 @@ class Gateway:
         except HTTPException as error:
             return Response.force_type(error.get_response(environ), environ)
         except Exception:  # noqa: BLE001 - the traceback is for the sandbox's own log, never for a client
-            if wrong := catalogue.unheard_of(asked):
+            if wrong := catalogue.unheard_of(asked) or catalogue.lacking(asked):
                 return refusals.refusal(asked, wrong.code, wrong.message, status=wrong.status)
             _log.exception("%s:%s failed", asked.service, asked.action)
             code = "InternalError" if asked.protocol in ("ec2", "rest-xml") else "InternalFailure"

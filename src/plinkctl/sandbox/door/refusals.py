@@ -70,7 +70,7 @@ _MISSING_EC2: Final = {
     "igw": "InvalidInternetGatewayID.NotFound",
     "eni": "InvalidNetworkInterfaceID.NotFound",
     "vpce": "InvalidVpcEndpointId.NotFound",
-    "vpce-svc": "InvalidVpcEndpointService.NotFound",
+    "vpce-svc": "InvalidVpcEndpointServiceId.NotFound",
     "vpce-nfn": "InvalidConnectionNotification",
 }
 _MISSING: Final[_Words] = {
