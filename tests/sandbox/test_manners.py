@@ -189,3 +189,30 @@ def test_a_dry_run_does_not_use_up_a_client_token(offer: Any, place: Any) -> Non
     asked = {"VpcId": here.vpc, "SubnetIds": here.subnets, "VpcEndpointType": "Interface", "ServiceName": made.name}
     assert dry(here.ec2.create_vpc_endpoint, **asked, ClientToken="t") == "DryRunOperation"
     assert here.ec2.create_vpc_endpoint(**{**asked, "PrivateDnsEnabled": False}, ClientToken="t")["VpcEndpoint"]
+
+
+def test_dry_runs_leave_alone_what_a_call_would_tell_others(offer: Any, place: Any, provider: Side) -> None:
+    made, here = offer(), place()
+    sns, sqs, zones = (provider.client(one) for one in ("sns", "sqs", "route53"))
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "vpce.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    zones.create_hosted_zone(Name="example.test", CallerReference="1")
+    made.ec2.create_vpc_endpoint_connection_notification(
+        ServiceId=made.id, ConnectionNotificationArn=topic, ConnectionEvents=["Connect"]
+    )
+    asked = {"VpcId": here.vpc, "SubnetIds": here.subnets, "VpcEndpointType": "Interface", "ServiceName": made.name}
+    sqs.purge_queue(QueueUrl=queue)
+    assert dry(here.ec2.create_vpc_endpoint, **asked) == "DryRunOperation"
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+    here.ec2.create_vpc_endpoint(**asked)
+    assert len(sqs.receive_message(QueueUrl=queue)["Messages"]) == 1
