@@ -26,6 +26,10 @@ LINK = Link(
     consumer=Consumer(access=Access(profile="consumer")),
 )
 
+# The sandbox shows at once what it made, so the grace period may be short; it must not be nothing, since a call that
+# was under way when its process died may land a moment later.
+GRACE = 0.5
+
 Moment = Literal["before", "after"]
 
 
@@ -89,8 +93,6 @@ def _arm(folder: Path, die_at: int, moment: Moment) -> None:
 
 def _run(command: str, folder: Path) -> Run:
     stop = Stop()
-    # The sandbox shows at once what it made, so the grace period may be short; it must not be nothing, since a call
-    # that was under way when its process died may land a moment later.
     return Run(
         command=command,
         link=LINK,
@@ -98,7 +100,7 @@ def _run(command: str, folder: Path) -> Run:
         observer=lambda _: None,
         stop=stop,
         clock=SystemClock(stop),
-        grace=0.5,
+        grace=GRACE,
     )
 
 

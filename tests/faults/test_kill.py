@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import killing
 import pytest
 from census import census
 from killing import BOTH, Ended, Moment, both_up, forked, take_down
@@ -74,6 +75,22 @@ def test_up_killed_in_full_flight_ends_in_the_same_world(
     assert forked(both_up, tmp_path / "s") == OK, "a second run has nothing to do"
     assert not _changes(empty, calls)
     assert forked(take_down, tmp_path / "s") == OK
+    assert census() == before
+
+
+@pytest.mark.parametrize("die_at", range(4, UP_WRITES, 20))
+def test_what_aws_hides_still_is_taken_away_all_the_same(
+    empty: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, die_at: int
+) -> None:
+    """A delete of what is not seen yet is answered as if it did not exist; teardown must not believe it."""
+    monkeypatch.setattr(killing, "GRACE", 2.5)
+    before = census()
+    remote.settings(empty, visibility=1.5, seed=die_at)
+    try:
+        assert forked(both_up, tmp_path / "s", die_at=die_at) == KILLED
+        assert forked(take_down, tmp_path / "s") == OK
+    finally:
+        remote.settings(empty, visibility=None, seed=None)
     assert census() == before
 
 

@@ -283,3 +283,40 @@ def test_without_a_sandbox_each_command_says_how_to_start_one(shell: Shell, tmp_
     for command in (("calls", "--follow"), ("flows",), ("clock",), ("faults", "list")):
         done = shell("sandbox", *command, "--folder", str(tmp_path / "none"))
         assert (done.code, "plinkctl sandbox start" in done.err) == (1, True)
+
+
+def test_settings_are_shown_set_and_taken_back(shell: Shell, ec2: Any) -> None:
+    usual = shell("sandbox", "settings", "-o", "json").data
+    assert (usual["visibility"], usual["page_size"], usual["quotas"]["vpcs"]) == (0, None, 5)
+    options = ("--visibility", "30", "--page-size", "1", "--quota", "vpcs=2", "--seed", "9")
+    done = shell("sandbox", "settings", *options, "-o", "json")
+    assert done.code == 0, done.err
+    assert (done.data["visibility"], done.data["page_size"], done.data["seed"]) == (30, 1, 9)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    with pytest.raises(ClientError, match=r"InvalidVpcID\.NotFound"):
+        ec2.describe_vpcs(VpcIds=[vpc])
+    with pytest.raises(ClientError, match="VpcLimitExceeded"):
+        ec2.create_vpc(CidrBlock="10.1.0.0/16")
+    assert len(ec2.describe_subnets()["Subnets"]) == 1
+    assert shell("sandbox", "settings", "--usual", "-o", "json").data == usual
+    assert len(ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--quota", "vpcs"), "not NAME=N"),
+        (("--quota", "vpcs=many"), "not NAME=N"),
+        (("--quota", "cats=1"), "there is no quota 'cats'"),
+        (("--page-size", "0"), "0 is not in the range"),
+        (("--visibility", "-1"), "-1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_told_and_change_nothing(
+    shell: Shell, options: tuple[str, ...], said: str
+) -> None:
+    before = shell("sandbox", "settings", "-o", "json").data
+    done = shell("sandbox", "settings", *options)
+    assert done.code != 0
+    assert said in done.err
+    assert shell("sandbox", "settings", "-o", "json").data == before

@@ -213,6 +213,13 @@ def test_calls_that_name_a_new_thing_are_refused_as_if_it_were_not_there(
     refused("NoSuchEntity", iam.put_role_policy, RoleName="r", PolicyName="p", PolicyDocument=json.dumps(whole.RIGHTS))
 
 
+def test_what_every_region_has_is_there_from_the_beginning(provider: Side, late: Late) -> None:
+    ec2 = provider.session.client("ec2", region_name="us-west-2", endpoint_url=provider.url)
+    assert [one["IsDefault"] for one in ec2.describe_vpcs()["Vpcs"]] == [True]
+    assert len(ec2.describe_subnets()["Subnets"]) > 1
+    assert len(ec2.describe_security_groups()["SecurityGroups"]) == 1
+
+
 def test_names_and_addresses_are_taken_at_once(provider: Side, late: Late, refused: Any) -> None:
     ec2, elb, iam, logs = (provider.client(one) for one in ("ec2", "elbv2", "iam", "logs"))
     vpc = late(ec2.create_vpc, CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

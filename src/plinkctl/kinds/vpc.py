@@ -40,10 +40,14 @@ class Vpc(Ec2Kind):
             return ABSENT
         if item["State"] != "available":
             return Seen(presence=Presence.PENDING, why=f"VPC is {item['State']}", attrs=self.attrs_of(item))
+        group_id, ingress, egress = self._default_rules(ctx, attrs)
+        if not group_id:  # it is there, for AWS makes it with the VPC; without it nothing can be said of its rules
+            why = "its default security group is not visible yet"
+            return Seen(presence=Presence.PENDING, why=why, attrs=self.attrs_of(item))
         settings = {
             "dns_support": self._attribute(ctx, attrs, "enableDnsSupport", "EnableDnsSupport"),
             "dns_hostnames": self._attribute(ctx, attrs, "enableDnsHostnames", "EnableDnsHostnames"),
-            "default_group": "open" if any(self._default_rules(ctx, attrs)[1:]) else "empty",
+            "default_group": "open" if ingress or egress else "empty",
         }
         return Seen(
             presence=Presence.READY, attrs=self.attrs_of(item), settings=settings, tags=as_dict(item.get("Tags"))

@@ -2,7 +2,7 @@
 
 import click
 
-from plinkctl.cli.sandbox import life, look, trouble
+from plinkctl.cli.sandbox import life, look, settings, trouble
 
 
 @click.group()
@@ -21,5 +21,6 @@ for _command in (
     look.calls,
     trouble.clock,
     trouble.faults,
+    settings.settings,
 ):
     sandbox.add_command(_command)

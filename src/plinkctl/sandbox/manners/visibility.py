@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.awslambda.models import lambda_backends
-from moto.ec2.models import ec2_backends
+from moto.ec2.models import EC2Backend, ec2_backends
 from moto.elbv2.exceptions import ELBClientError
 from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,6 +92,13 @@ class Change:
 def born(backend: Any, kind: str, home: dict[Any, Any], key: Any, *names: str) -> None:
     """Say that `home[key]` of moto's `backend` is new. The first of `names` is its ID."""
     _note(backend, kind, names[0], home, key, None, names)
+
+
+@override(EC2Backend, "__init__")
+def _begun(original: Any, self: Any, region_name: str, account_id: str) -> None:
+    """What a region has when it is looked at first, its default VPC, has been there for ever."""
+    original(self, region_name, account_id)
+    self.__dict__.pop("sandbox_changes", None)
 
 
 def changing(backend: Any, kind: str, resource_id: str, home: Any, key: Any, *, new: bool = False) -> None:
