@@ -12,7 +12,6 @@ from __future__ import annotations
 import heapq
 import ipaddress
 import math
-import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -220,36 +219,6 @@ def assignable(subnet: Any, address: str) -> bool:
 def holder(subnet: Any, address: str) -> Any:
     """The interface that has that address of the subnet; None if it is free."""
     return _shelf(subnet.ec2_backend).placed.get((subnet.vpc_id, address))
-
-
-def blocks_of_six(subnet: Any) -> list[ipaddress.IPv6Network]:
-    """The IPv6 ranges of a subnet."""
-    return [
-        ipaddress.IPv6Network(one["ipv6CidrBlock"])
-        for one in subnet.ipv6_cidr_block_associations.values()
-        if one["ipv6CidrBlockState"]["State"] == "associated"
-    ]
-
-
-def holder_of_six(subnet: Any, address: str) -> Any:
-    """The interface in the subnet that has that IPv6 address; None if it is free."""
-    wanted = ipaddress.ip_address(address)
-    everybody = [eni for eni in list(subnet.ec2_backend.enis.values()) if eni.subnet.id == subnet.id]
-    return next((eni for eni in everybody if wanted in map(ipaddress.ip_address, eni.ipv6_addresses)), None)
-
-
-def dress(eni: Any, *, six: str | None, wanted: bool) -> None:
-    """Give an interface the IPv6 address `six`, or one of AWS's choice if it has none yet; take it, if not `wanted`.
-
-    It is only shown; the data path is IPv4.
-    """
-    if not wanted:
-        eni.ipv6_addresses = []
-    elif six:
-        eni.ipv6_addresses = [six]
-    elif not eni.ipv6_addresses:
-        [block, *_] = blocks_of_six(eni.subnet)
-        eni.ipv6_addresses = [str(block[secrets.randbelow(2**63) + _FIRST])]
 
 
 def release(eni: Any, *, after: float, detach: float | None = None) -> None:

@@ -12,6 +12,7 @@ from moto.ec2.models.vpcs import VPCEndPoint
 from werkzeug.exceptions import HTTPException
 
 from plinkctl.sandbox import interfaces, world
+from plinkctl.sandbox.ec2 import six
 from plinkctl.sandbox.manners.quotas import refuse_more
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def check_ip_type(ip_type: str, service: Service, subnets: Sequence[Any]) -> str
             f"The VPC endpoint service {service.name} does not support the IP address type {ip_type}",
         )
     for subnet in subnets:
-        if "ipv6" in wanted and not subnet.ipv6_cidr_block_associations:
+        if "ipv6" in wanted and not six.blocks(subnet):
             raise EC2ClientError("InvalidParameter", f"The subnet {subnet.id} has no IPv6 CIDR block")
     return ip_type
 
@@ -178,9 +179,9 @@ def check_addresses(
                 raise _not_assignable(asked.four, subnet, ip_type)
             _check_free(asked.four, interfaces.holder(subnet, asked.four), endpoint_id)
         if asked.six:
-            if ip_type == "ipv4" or not _within(asked.six, interfaces.blocks_of_six(subnet)):
+            if ip_type == "ipv4" or not _within(asked.six, six.blocks(subnet)):
                 raise _not_assignable(asked.six, subnet, ip_type)
-            _check_free(asked.six, interfaces.holder_of_six(subnet, asked.six), endpoint_id)
+            _check_free(asked.six, six.holder(subnet, asked.six), endpoint_id)
     return found
 
 

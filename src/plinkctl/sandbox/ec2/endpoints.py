@@ -14,6 +14,7 @@ from moto.ec2.exceptions import InvalidVpcEndPointIdError
 from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2 import private_dns as private_names
+from plinkctl.sandbox.ec2 import six
 from plinkctl.sandbox.ec2.admission import FULL_ACCESS, Addresses
 from plinkctl.sandbox.ec2.answers import checked_ids, tags_of
 from plinkctl.sandbox.ec2.services import GONE
@@ -185,7 +186,7 @@ class Endpoint:
             description = f"VPC Endpoint Interface {self.id}"
             interfaces.make(subnet, shape.groups, owner, description=description, address=wanted[subnet.id].four)
         for eni in self.interfaces:
-            interfaces.dress(eni, six=wanted[eni.subnet.id].six, wanted=shape.ip_type != "ipv4")
+            six.dress(eni, six=wanted[eni.subnet.id].six, wanted=shape.ip_type != "ipv4")
         # A rejection on its way is not undone by a change.
         if self._chosen() != before and self.life.end == "available":
             self._pending()
