@@ -23,6 +23,13 @@ def test_a_new_vpc_has_the_default_group_of_aws(place: Any) -> None:
     assert [one["CidrIp"] for one in outbound["IpRanges"]] == ["0.0.0.0/0"]
 
 
+def test_a_new_vpc_is_pending_in_the_answer_and_available_when_one_looks(consumer: Any) -> None:
+    ec2 = consumer.client("ec2")
+    made = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]
+    assert made["State"] == "pending"
+    assert ec2.describe_vpcs(VpcIds=[made["VpcId"]])["Vpcs"][0]["State"] == "available"
+
+
 def test_the_default_group_can_be_emptied_but_not_deleted(place: Any, refused: Any) -> None:
     here = place()
     ec2 = here.ec2

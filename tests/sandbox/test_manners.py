@@ -101,6 +101,17 @@ def test_small_pages_find_out_who_does_not_turn_them(provider: Side, sandbox: wo
         assert client.get_paginator(operation).paginate().build_full_result()[key] == everything, operation
 
 
+def test_a_page_has_no_more_than_the_service_gives_whatever_is_asked(provider: Side) -> None:
+    logs = provider.client("logs")
+    for number in range(51):
+        logs.create_log_group(logGroupName=f"/g{number:02}")
+    assert len(logs.describe_log_groups()["logGroups"]) == 50
+    assert len(logs.describe_log_groups(limit=50)["logGroups"]) == 50
+    assert len(logs.get_paginator("describe_log_groups").paginate().build_full_result()["logGroups"]) == 51
+    functions = provider.client("lambda")
+    assert functions.list_functions(MaxItems=1000)["Functions"] == []
+
+
 def test_a_token_is_good_for_the_list_it_came_from_only(provider: Side, sandbox: world.World, refused: Any) -> None:
     fill(provider)
     sandbox.page_size = 1

@@ -303,6 +303,33 @@ def test_what_deleted_tags_were_is_seen_a_while_longer(provider: Side, late: Lat
     assert iam.list_role_tags(RoleName="r")["Tags"] == []
 
 
+def test_tags_of_functions_and_log_groups_lag_as_well(consumer: Side, late: Late) -> None:
+    functions, logs, iam = consumer.client("lambda"), consumer.client("logs"), consumer.client("iam")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(whole.TRUST))["Role"]["Arn"]
+    late.settled()
+    code = {"ZipFile": whole.zipped("")}
+    functions.create_function(
+        FunctionName="f", Runtime="python3.12", Handler="index.handler", Role=role, Code=code, Tags={"a": "1"}
+    )
+    logs.create_log_group(logGroupName="/g", tags={"a": "1"})
+    late.settled()
+    function = functions.get_function(FunctionName="f")["Configuration"]["FunctionArn"]
+    group = logs.describe_log_groups()["logGroups"][0]["logGroupArn"]
+    functions.tag_resource(Resource=function, Tags={"a": "2"})
+    logs.tag_resource(resourceArn=group, tags={"a": "2"})
+
+    def tags() -> list[dict[str, str]]:
+        return [
+            functions.list_tags(Resource=function)["Tags"],
+            functions.get_function(FunctionName="f")["Tags"],
+            logs.list_tags_for_resource(resourceArn=group)["tags"],
+        ]
+
+    assert tags() == [{"a": "1"}] * 3
+    late.settled()
+    assert tags() == [{"a": "2"}] * 3
+
+
 def test_what_is_not_seen_yet_works_all_the_same(provider: Side, consumer: Side, sandbox: world.World) -> None:
     made = whole.provide(provider)
     here = whole.consume(consumer, made.service_name)

@@ -335,6 +335,20 @@ def _delete(original: Any, self: Any, function_name: str, qualifier: str | None 
         _release(one, one.sandbox.places)
 
 
+@override(LambdaBackend, "tag_resource")
+def _tag(original: Any, self: Any, resource_arn: str, tags: dict[str, str]) -> None:
+    """TagResource, seen a little later."""
+    changing(self, "tags", resource_arn, self._get_resource_by_arn(resource_arn), "tags")
+    original(self, resource_arn, tags)
+
+
+@override(LambdaBackend, "untag_resource")
+def _untag(original: Any, self: Any, resource_arn: str, tag_keys: list[str]) -> None:
+    """UntagResource, seen a little later."""
+    changing(self, "tags", resource_arn, self._get_resource_by_arn(resource_arn), "tags")
+    original(self, resource_arn, tag_keys)
+
+
 @override(IAMBackend, "delete_role")
 def _delete_role(original: Any, self: Any, role_name: str) -> None:
     """DeleteRole: the interfaces that role was still to take away are left behind."""

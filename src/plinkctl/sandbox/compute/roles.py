@@ -260,11 +260,15 @@ def _list_log_tags(original: Any, self: Any, resource_arn: str) -> Any:
 
 @override(LogsBackend, "tag_resource")
 def _tag_log_group(original: Any, self: Any, arn: str, tags: dict[str, str]) -> None:
-    """TagResource: of what exists."""
-    original(self, _log_group(self, arn).arn, tags)
+    """TagResource: of what exists, seen a little later."""
+    group = _log_group(self, arn)
+    changing(self, "tags", group.name, self.tagger.tags, group.arn)
+    original(self, group.arn, tags)
 
 
 @override(LogsBackend, "untag_resource")
 def _untag_log_group(original: Any, self: Any, arn: str, tag_keys: list[str]) -> None:
-    """UntagResource: of what exists."""
-    original(self, _log_group(self, arn).arn, tag_keys)
+    """UntagResource: of what exists, seen a little later."""
+    group = _log_group(self, arn)
+    changing(self, "tags", group.name, self.tagger.tags, group.arn)
+    original(self, group.arn, tag_keys)

@@ -7,6 +7,7 @@ are in `groups`.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,14 @@ def _create_vpc(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
     vpc = original(self, *args, **kwargs)
     born(self, "vpc", self.vpcs, vpc.id, vpc.id)
     return vpc
+
+
+@override(VPCs, "create_vpc")
+def _answer_pending(original: Any, self: Any) -> ActionResult:
+    """CreateVpc answers with a VPC that is `pending`; who looks finds it available."""
+    made = copy.copy(original(self).result["Vpc"])
+    made.state = "pending"
+    return ActionResult({"Vpc": made})
 
 
 @override(VPCBackend, "describe_vpcs")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: How many items a page has when nobody says, by service; others have 100. Of the API references.
 _USUAL: Final = {"ec2": 1000, "elbv2": 400, "iam": 100, "lambda": 50, "logs": 50}
 _EXCEPT: Final = {"FilterLogEvents": 10_000}
+#: The most it has when somebody says more, where that is another number. EC2 and Lambda document that more is taken and
+#: not given; of the others it is not known.
+_MOST: Final = {"iam": 1000}
 
 #: How each service refuses a token it has not given.
 _BAD_TOKEN: Final = {
@@ -115,7 +118,7 @@ def _size(service: str, action: str, asked: Any) -> int:
         if not str(asked).isdecimal() or int(asked) < 1:
             code = "InvalidParameterValue" if service == "ec2" else "ValidationError"
             raise PageError(code, f"The size of a page must be a number of 1 or more, not '{asked}'")
-        sizes = [int(asked)]
+        sizes = [int(asked), _MOST.get(service, sizes[0])]
     if (largest := world.current().page_size) is not None:
         sizes.append(largest)
     return min(sizes)
