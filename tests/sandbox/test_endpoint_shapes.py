@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+import whole
 
 from plinkctl.sandbox import world as worlds
 
@@ -152,6 +153,23 @@ def test_every_change_makes_an_available_endpoint_pending_and_none_does_not(
     modify(VpcEndpointId=endpoint, RemoveSecurityGroupIds=[group])  # one change after the other
     sandbox.clock.advance(sandbox.profile.endpoint_pending)
     assert here.state() == "available"
+
+
+def test_traffic_goes_on_while_an_available_endpoint_is_changed(
+    sandbox: worlds.World, provider: Any, consumer: Any
+) -> None:
+    """And none goes before it is available for the first time."""
+    made = whole.provide(provider)
+    sandbox.profile = worlds.Profile(name="slow", endpoint_pending=60)
+    here = whole.consume(consumer, made.service_name)
+    here.function()
+    assert here.invoke().error, "the endpoint's name does not resolve yet"
+    sandbox.clock.advance(60)
+    assert here.invoke().value["status"] == 200
+    group = here.ec2.create_security_group(GroupName="more", Description="d", VpcId=here.vpc)["GroupId"]
+    here.ec2.modify_vpc_endpoint(VpcEndpointId=here.endpoint["VpcEndpointId"], AddSecurityGroupIds=[group])
+    assert here.ec2.describe_vpc_endpoints()["VpcEndpoints"][0]["State"] == "pending"
+    assert here.invoke().value["status"] == 200
 
 
 def test_a_policy_is_full_access_and_nothing_else(offer: Any, place: Any, refused: Any) -> None:

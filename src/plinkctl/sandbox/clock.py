@@ -73,6 +73,10 @@ class Timeline:
         """The state at that moment."""
         return [state for begun, state in self._begun if begun <= moment][-1]
 
+    def was(self, state: str, moment: float) -> bool:
+        """Whether it has been in that state by that moment."""
+        return any(begun <= moment for begun, one in self._begun if one == state)
+
     @property
     def end(self) -> str:
         """The last of its states, reached or to come."""

@@ -80,6 +80,15 @@ class Endpoint:
         """Whether its VPC cannot be deleted because of it."""
         return self.state(world.now()) != "deleted"
 
+    def carries(self, moment: float) -> bool:
+        """Whether traffic goes through it, and its names resolve.
+
+        That nothing flows before it is available is the guide's. What was available carries on while it is `pending`
+        because of a change: not established, but nobody reports an outage by a change of groups.
+        """
+        state = self.state(moment)
+        return state == "available" or (state == "pending" and self.life.was("available", moment))
+
     @property
     def interfaces(self) -> list[Any]:
         """Its network interfaces, one for each subnet."""

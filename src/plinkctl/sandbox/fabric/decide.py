@@ -208,7 +208,7 @@ def _through_link(target: Any, port: int, seen_as: str, path: tuple[str, ...]) -
     endpoint = interfaces.endpoint_of(target)
     state = endpoint.state(world.now()) if endpoint else "deleted"
     crossing = Crossing(endpoint, target) if endpoint else None
-    if endpoint is None or state != "available":
+    if endpoint is None or not endpoint.carries(world.now()):
         reason = f"the endpoint {target.sandbox.id} is {state}, not available"
         return Verdict(kind=Kind.DROP, hop=here, path=path, reason=reason, crossing=crossing)
     balancers = [found for arn in endpoint.service.load_balancers if (found := world.load_balancer(arn))]

@@ -21,8 +21,8 @@ def addresses(name: str) -> tuple[tuple[str, ...], str] | None:
     An endpoint's names resolve while it is available; what AWS answers before is not established.
     """
     if endpoint := endpoint_named(name):
-        if (state := endpoint.state(world.now())) != "available":
-            return (), f"{endpoint.id} is {state}, not available"
+        if not endpoint.carries(world.now()):
+            return (), f"{endpoint.id} is {endpoint.state(world.now())}, not available"
         zone = {zonal.lower(): zone for zone, zonal in endpoint.zonal_names.items()}.get(name)
         enis = [eni for eni in endpoint.interfaces if zone in (None, eni.subnet.availability_zone)]
         return _addresses(enis), f"{'zonal' if zone else 'regional'} name of {endpoint.id}"

@@ -58,5 +58,5 @@ def closest(name: str, place: Place | None) -> tuple[str, Any] | None:
 
 
 def answers(endpoint: Any) -> bool:
-    """Whether the endpoint is available, so that its addresses are answered."""
-    return bool(endpoint.state(world.now()) == "available")
+    """Whether the endpoint carries traffic, so that its addresses are answered."""
+    return bool(endpoint.carries(world.now()))
