@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import select
 import socket
 import struct
 import time
@@ -118,14 +117,13 @@ class Handler(WSGIRequestHandler):
         """Until the client leaves, but no longer than so many real seconds."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            with contextlib.suppress(OSError, ValueError):
-                ready, _, _ = select.select([self.connection], [], [], left)
-                if not ready:
+            self.connection.settimeout(left)
+            try:
+                if not self.connection.recv(1, socket.MSG_PEEK):
                     return
-                if self.connection.recv(1, socket.MSG_PEEK):  # it speaks on, so it is still there
-                    time.sleep(min(left, 0.1))
-                    continue
-            return
+            except OSError:  # its time is over, or the client has reset it
+                return
+            time.sleep(min(left, 0.1))  # it speaks on, so it is still there
 
     def _reset(self) -> None:
         """Close so that the client gets a reset, not an end: with no lingering, and without werkzeug's farewell."""
