@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from plinkctl.sandbox import world
@@ -35,11 +38,12 @@ def ask(server: gateway.Server, method: str, path: str, body: Any = None, **head
         connection.close()
 
 
-def signed(server: gateway.Server, service: str = "ec2") -> dict[str, str]:
-    """The header by which a request names its key and service."""
-    key = server.world.account("provider").access_key
-    credential = f"{key}/20260101/us-east-1/{service}/aws4_request"
-    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"}
+def signed(server: gateway.Server, service: str = "ec2", body: str = "", path: str = "/") -> dict[str, str]:
+    """The headers by which a POST of that body proves who sends it."""
+    account = server.world.account("provider")
+    request = AWSRequest("POST", server.url + path, data=body.encode())
+    SigV4Auth(Credentials(account.access_key, account.secret), service, "us-east-1").add_auth(request)
+    return dict(request.headers)
 
 
 def bearer(server: gateway.Server) -> dict[str, str]:
@@ -91,7 +95,7 @@ def test_no_header_makes_a_caller_somebody_else(served: gateway.Server, provider
     place = urlsplit(served.url)
     connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
     headers = {
-        **signed(served),
+        **signed(served, body=body),
         "Content-Type": "application/x-www-form-urlencoded",
         "x-moto-account-id": consumer.account,
     }
@@ -154,13 +158,9 @@ def test_an_action_that_is_not_there_is_named_in_a_clear_refusal(
 def test_a_failure_inside_is_a_plain_500_and_the_traceback_stays_at_home(
     served: gateway.Server, sandbox: world.World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    status, text = ask(
-        served,
-        "POST",
-        "/2015-03-31/functions",
-        {"FunctionName": 5, "Role": 5, "Code": {"ZipFile": "UEs="}},
-        **signed(served, "lambda"),
-    )
+    path = "/2015-03-31/functions"
+    body = {"FunctionName": 5, "Role": 5, "Code": {"ZipFile": "UEs="}}
+    status, text = ask(served, "POST", path, body, **signed(served, "lambda", json.dumps(body), path))
     assert status == 500
     assert json.loads(text)["__type"] == "InternalFailure"
     assert "Traceback" not in text
@@ -352,7 +352,7 @@ def form(service: str, text: str, server: gateway.Server) -> tuple[int, str]:
     place = urlsplit(server.url)
     connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
     try:
-        headers = {**signed(server, service), "Content-Type": "application/x-www-form-urlencoded"}
+        headers = {**signed(server, service, text), "Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", "/", body=text.encode(), headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
@@ -388,7 +388,7 @@ def test_what_cannot_be_answered_is_named_in_the_callers_protocol(
 
 
 def test_a_service_that_is_not_here_is_told_which_are(served: gateway.Server, sandbox: world.World) -> None:
-    status, text = ask(served, "POST", "/things", {"a": 1}, **signed(served, "frobnicator"))
+    status, text = ask(served, "POST", "/things", {"a": 1}, **signed(served, "frobnicator", '{"a": 1}', "/things"))
     assert (status, json.loads(text)["__type"]) == (404, "UnknownService")
     assert "acm, ec2, elasticloadbalancing, iam, lambda" in json.loads(text)["message"]
 
@@ -397,7 +397,7 @@ def test_a_service_that_is_not_here_is_told_which_are(served: gateway.Server, sa
 def test_a_body_that_is_no_json_is_a_clear_refusal(served: gateway.Server, sandbox: world.World, body: str) -> None:
     place = urlsplit(served.url)
     connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
-    headers = {**signed(served, "logs"), "X-Amz-Target": "Logs_20140328.CreateLogGroup"}
+    headers = {**signed(served, "logs", body), "X-Amz-Target": "Logs_20140328.CreateLogGroup"}
     connection.request("POST", "/", body=body, headers={**headers, "Content-Type": "application/x-amz-json-1.1"})
     answer = connection.getresponse()
     assert 400 <= answer.status < 500
@@ -408,9 +408,9 @@ def test_a_body_that_is_no_json_is_a_clear_refusal(served: gateway.Server, sandb
 def test_a_body_in_chunks_is_read(served: gateway.Server, provider: Any) -> None:
     place = urlsplit(served.url)
     connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
-    parts = iter([b"Action=CreateVpc&Version=2016-11-15", b"&CidrBlock=10.", b"9.0.0%2F16"])
-    headers = {**signed(served), "Content-Type": "application/x-www-form-urlencoded"}
-    connection.request("POST", "/", body=parts, headers=headers, encode_chunked=True)
+    parts = ["Action=CreateVpc&Version=2016-11-15", "&CidrBlock=10.", "9.0.0%2F16"]
+    headers = {**signed(served, body="".join(parts)), "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/", body=iter(part.encode() for part in parts), headers=headers, encode_chunked=True)
     assert b"10.9.0.0/16" in connection.getresponse().read()
     connection.close()
 
@@ -418,9 +418,10 @@ def test_a_body_in_chunks_is_read(served: gateway.Server, provider: Any) -> None
 def test_one_connection_serves_one_request_after_the_other(served: gateway.Server, provider: Any) -> None:
     place = urlsplit(served.url)
     connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
-    headers = {**signed(served), "Content-Type": "application/x-www-form-urlencoded"}
+    body = "Action=DescribeVpcs&Version=2016-11-15"
+    headers = {**signed(served, body=body), "Content-Type": "application/x-www-form-urlencoded"}
     for _ in range(3):
-        connection.request("POST", "/", body="Action=DescribeVpcs&Version=2016-11-15", headers=headers)
+        connection.request("POST", "/", body=body, headers=headers)
         answer = connection.getresponse()
         assert answer.getheader("Connection") == "keep-alive"
         assert b"vpcSet" in answer.read()

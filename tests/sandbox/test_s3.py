@@ -192,6 +192,11 @@ def test_a_public_policy_needs_the_block_to_be_lifted_and_is_told(s3: Any) -> No
     assert s3.get_bucket_policy_status(Bucket="state")["PolicyStatus"] == {"IsPublic": True}
 
 
+@pytest.mark.parametrize("policy", ["{", "[]", "{}", '{"Statement": []}', '{"Statement": "x"}', '{"Statement": [{}]}'])
+def test_what_is_no_policy_is_refused(s3: Any, policy: str) -> None:
+    assert status(s3.put_bucket_policy, Bucket="state", Policy=policy) == (400, "MalformedPolicy")
+
+
 def test_names_are_everybodys_and_buckets_are_not(provider: Any, consumer: Any, s3: Any) -> None:
     other = consumer.client("s3")
     assert status(other.create_bucket, Bucket="state") == (409, "BucketAlreadyExists")

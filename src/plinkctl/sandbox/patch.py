@@ -57,6 +57,7 @@ PARTS: Final = (
     "plinkctl.sandbox.compute.invoke",
     "plinkctl.sandbox.monitoring",
     "plinkctl.sandbox.storage.buckets",
+    "plinkctl.sandbox.access.sessions",
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -1,5 +1,6 @@
-"""IAM, when it is enforced: what a caller's policies say to what a call asks for.
+"""Who calls, and what they may: keys and their secrets, sessions, policies.
 
-`policy` and `conditions` are pure: documents and a question in, a verdict with its reason out. `questions` reads a
-call, `principals` finds the caller and what was written for them, `enforce` stands in the way of the call.
+`policy`, `conditions` and `grants` are pure: documents and a question in, a verdict with its reason out. `signature` is
+pure too. `principals` finds the caller and what was written for them, `sessions` gives keys away (STS). `questions` and
+`objects` read a call; `gate` stands at the door, `enforce` in the way of each action.
 """

@@ -7,15 +7,15 @@ from typing import Any, Final
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.access.policy import decide
-from plinkctl.sandbox.access.principals import caller
+from plinkctl.sandbox.access.principals import context, find, policies
 from plinkctl.sandbox.access.questions import Asking, questions
 
 _log: Final = logging.getLogger(__name__)
 
 #: Under the name moto has a service by, IAM has it under another.
 _SERVICES: Final = {"elbv2": "elasticloadbalancing", "awslambda": "lambda", "cloudwatch": "cloudwatch"}
-#: What needs no permission.
-_FREE: Final = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")})
+#: What needs no permission, or was judged at the gate.
+_FREE: Final = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken"), ("sts", "AssumeRole")})
 
 
 class DeniedError(Exception):
@@ -34,36 +34,24 @@ def check(response: Any, action: str) -> None:
     """
     if not world.current().enforced:
         return
-    account = response.current_account
     service = response.service_name or ""
     service = _SERVICES.get(service, service)
     if (service, action) in _FREE:
         return
-    asker = caller(account, response.get_access_key())
+    asker = find(response.get_access_key())
     if asker is None:
         return  # the door has turned strangers away; what is left is the sandbox's own
-    moment = world.moment(world.now())
-    context = {
-        "aws:principalarn": [asker.principal],
-        "aws:principalaccount": [account],
-        "aws:username": [asker.name],
-        "aws:requestedregion": [response.region],
-        "aws:currenttime": [moment.isoformat()],
-        "aws:epochtime": [str(int(moment.timestamp()))],
-        "aws:securetransport": ["false"],
-        "aws:sourceip": ["127.0.0.1"],
-        "ec2:region": [response.region],
-    }
     asking = Asking(
         service=service,
         action=action,
-        account=account,
+        account=asker.account,
         region=response.region,
         parameters=_parameters(response),
-        context=context,
+        context=context(asker, response.region),
     )
+    own = policies(asker)
     for question in questions(asking):
-        verdict = decide(asker.policies, question)
+        verdict = decide(own, question)
         for puzzle in verdict.puzzles:
             _log.warning("a policy of %s has something the sandbox does not know: %s", asker.arn, puzzle)
         if not verdict.allowed:

@@ -19,12 +19,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.access import gate
 from plinkctl.sandbox.access.enforce import DeniedError
 from plinkctl.sandbox.door import catalogue, control, protocol, refusals, strikes, threshold
 from plinkctl.sandbox.door.calls import Calls
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from plinkctl.sandbox.access.principals import Caller
     from plinkctl.sandbox.door.rules import Rule
 
 _log: Final = logging.getLogger(__name__)
@@ -108,13 +109,15 @@ class Gateway:
     def _logged(self, environ: dict[str, Any], body: bytes) -> Response:
         started = time.monotonic()
         asked = protocol.read(environ, body)
-        account = self._account(asked.key)
         fault = None
-        if account is None:
-            response = refusals.stranger(asked)
+        with self.world.lock:
+            caller = gate.identify(asked, environ, body)
+        if isinstance(caller, Response):
+            account, response = None, caller
         else:
+            account = caller.account
             self.land()
-            response, environ[WIRE], fault = self._decided(_Call(self, environ, body, asked, account))
+            response, environ[WIRE], fault = self._decided(_Call(self, environ, body, asked, caller))
         if asked.service == "ec2":  # moto writes these words in every answer; the log must be able to find a call
             given = response.headers.get("x-amzn-RequestId", "-").encode()
             response.set_data(response.get_data().replace(b">request-id<", b">" + given + b"<"))
@@ -157,17 +160,6 @@ class Gateway:
             response = self.answer_of_moto(environ, asked)  # it was admitted when it came
             self.calls.note(asked, late.account, response, since=started, fault=f"{late.rule}: landed late")
 
-    def _account(self, key: str) -> str | None:
-        """The account a key belongs to: one of the two seeded, or one made inside the sandbox (IAM, STS)."""
-        for account in self.world.accounts:
-            if secrets.compare_digest(key, account.access_key):
-                return account.id
-        with self.world.lock:
-            for account in self.world.accounts:
-                if key in iam_backends[account.id]["aws"].access_keys:
-                    return account.id
-        return None
-
     def answer_of_moto(self, environ: dict[str, Any], asked: protocol.Asked) -> Response:
         """moto's answer, or an answer in its place: whatever goes wrong, the client gets something it can read."""
         if wrong := catalogue.unanswerable(asked):
@@ -208,7 +200,12 @@ class _Call:
     environ: dict[str, Any]
     body: bytes
     asked: protocol.Asked
-    account: str
+    caller: Caller
+
+    @property
+    def account(self) -> str:
+        """Of whoever calls."""
+        return self.caller.account
 
     def effect(self, body: bytes | None = None) -> Response:
         """Let it take effect, unless it is one call too many; the answer."""
@@ -216,6 +213,9 @@ class _Call:
             return refusals.throttled(self.asked)
         sent = self.body if body is None else body
         environ = {**self.environ, "wsgi.input": io.BytesIO(sent), "CONTENT_LENGTH": str(len(sent))}
+        with self.gateway.world.lock:
+            if refused := gate.refused(self.asked, environ, sent, self.caller):
+                return refused
         return self.gateway.answer_of_moto(environ, self.asked)
 
     def first_answer(self, rule: Rule, answer: bytes) -> bytes:

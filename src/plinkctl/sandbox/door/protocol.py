@@ -17,14 +17,13 @@ from moto.core.request import Request
 from moto.core.routing import get_service_router
 from werkzeug.exceptions import HTTPException
 
+from plinkctl.sandbox.access import signature
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from werkzeug.wrappers import Response
 
-_CREDENTIAL: Final = re.compile(
-    r"^AWS4-HMAC-SHA256 +Credential=(?P<key>[A-Z0-9]{16,128})/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/"
-)
 _REST_XML: Final = frozenset({"s3", "route53", "cloudfront"})
 
 #: Under the name a service signs with, botocore keeps its model under another.
@@ -74,8 +73,8 @@ class Asked:
 
 def read(environ: Mapping[str, Any], body: bytes) -> Asked:
     """Who asks what in a WSGI request with that body."""
-    signed = _CREDENTIAL.match(environ.get("HTTP_AUTHORIZATION", ""))
-    key, region, service = signed.group("key", "region", "service") if signed else ("", "-", "-")
+    signed = signature.read(environ)
+    key, region, service = (signed.key, signed.region, signed.service) if signed else ("", "-", "-")
     kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     path = environ.get("PATH_INFO", "")
     place = f"{environ.get('REQUEST_METHOD', '-')} {path}"

@@ -34,6 +34,31 @@ _EXPIRED: Final[_Words] = {
     "rest-json": ("ExpiredTokenException", 403, "The security token included in the request is expired"),
     "rest-xml": ("ExpiredToken", 400, "The provided token has expired."),
 }
+_MISMATCH: Final = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)
+#: Whoever has not got the secret of the key they name.
+_UNPROVED: Final[_Words] = {
+    "ec2": ("AuthFailure", 401, "AWS was not able to validate the provided access credentials"),
+    "query": ("SignatureDoesNotMatch", 403, _MISMATCH),
+    "json": ("InvalidSignatureException", 400, _MISMATCH),
+    "rest-json": ("InvalidSignatureException", 403, _MISMATCH),
+    "rest-xml": ("SignatureDoesNotMatch", 403, _MISMATCH),
+}
+#: A request signed at another time than now; `{}` is that time. botocore's tests and retry tables have these codes.
+_UNTIMELY: Final[_Words] = {
+    "ec2": ("RequestExpired", 400, "Request has expired. Timestamp date is {}"),
+    "query": ("SignatureDoesNotMatch", 403, "Signature not valid now: signed at {}"),
+    "json": ("InvalidSignatureException", 400, "Signature not valid now: signed at {}"),
+    "rest-json": ("InvalidSignatureException", 403, "Signature not valid now: signed at {}"),
+    "rest-xml": ("SignatureDoesNotMatch", 403, "Signature not valid now: signed at {}"),
+}
+_UNTIMELY_S3: Final = (
+    "RequestTimeTooSkewed",
+    403,
+    "The difference between the request time and the current time is too large. (signed at {})",
+)
 #: A right that is missing; only EC2 has a code of its own. `{}` is service and action.
 _DENIED: Final[_Words] = {
     "ec2": ("UnauthorizedOperation", 403, "You are not authorized to perform this operation. ({})"),
@@ -99,6 +124,27 @@ def denied(asked: Asked, why: str | None = None) -> Response:
     code, status, _ = _DENIED[asked.protocol]
     opening = "You are not authorized to perform this operation. " if asked.protocol == "ec2" else ""
     return refusal(asked, code, opening + why, status=status)
+
+
+def unproved(asked: Asked, fault: str, moment: str, *, presigned: bool = False) -> Response:
+    """The refusal of a signature.
+
+    Args:
+        fault: `wrong`, `early`, `late`, `body` (another than was signed) or `token` (another session's).
+        moment: when the request was signed.
+        presigned: it is signed in its query, for a time of its own.
+    """
+    if fault in ("early", "late"):
+        code, status, words = _UNTIMELY_S3 if asked.service == "s3" else _UNTIMELY[asked.protocol]
+        if presigned and fault == "late":
+            code, status, words = "AccessDenied", 403, "Request has expired"
+        return refusal(asked, code, words.format(moment), status=status)
+    if asked.service == "s3" and fault == "body":
+        words = "The provided 'x-amz-content-sha256' header does not match what was computed."
+        return refusal(asked, "XAmzContentSHA256Mismatch", words)
+    if asked.service == "s3" and fault == "token":
+        return refusal(asked, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+    return _in_words(asked, (_STRANGER if fault == "token" else _UNPROVED)[asked.protocol])
 
 
 def throttled(asked: Asked) -> Response:

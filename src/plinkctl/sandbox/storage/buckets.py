@@ -1,4 +1,4 @@
-"""Buckets: what a new one has, who may come to it, and the preconditions of its objects.
+"""Buckets: what a new one has, whose it is, and the preconditions of its objects.
 
 moto checks some preconditions, of some calls; here they are checked in one place for all of them, before moto looks.
 All calls are under the world's lock, so that a check and the write it guards are one.
@@ -12,13 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
 import xmltodict
+from moto.iam.access_control import PermissionResult
 from moto.s3 import models
 from moto.s3.exceptions import InvalidContinuationToken, S3ClientError
-from moto.s3.models import PublicAccessBlock, S3Backend, s3_backends
+from moto.s3.models import FakeBucket, PublicAccessBlock, S3Backend, s3_backends
 from moto.s3.responses import S3Response
 from moto.s3.utils import bucket_policy_is_public
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.access.policy import listed, parsed
 from plinkctl.sandbox.door.wires import BEGUN
 from plinkctl.sandbox.patch import override
 from plinkctl.sandbox.storage import preconditions
@@ -59,7 +61,16 @@ def _delete_encryption(_original: Any, self: Any, bucket_name: str) -> None:
 
 @override(S3Backend, "put_bucket_policy")
 def _put_policy(original: Any, self: Any, bucket_name: str, policy: bytes) -> None:
-    """PutBucketPolicy: a policy for everybody is refused where public access is blocked."""
+    """PutBucketPolicy: what is no policy is refused, and one for everybody where public access is blocked."""
+    try:
+        statements = listed(parsed(policy.decode())["Statement"])
+        sound = bool(statements) and all(
+            "Effect" in one and ({"Principal", "NotPrincipal"} & one.keys()) for one in statements
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        sound = False
+    if not sound:
+        raise S3ClientError("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'")
     bucket = self.get_bucket(bucket_name)
     blocked = bucket.public_access_block is not None and bucket.public_access_block.block_public_policy
     if blocked and bucket_policy_is_public(policy):
@@ -78,6 +89,12 @@ def _delete_object(original: Any, self: Any, bucket_name: str, key_name: str, *a
     return original(self, bucket_name, key_name, *args, **kwargs)
 
 
+@override(FakeBucket, "get_permission")
+def _permission(_original: Any, *_args: Any, **_kwargs: Any) -> Any:
+    """Policies are read at the door, conditions and all; moto would take an enforced precondition for a no to all."""
+    return PermissionResult.NEUTRAL
+
+
 @override(S3Backend, "_get_results_from_token")
 def _after_token(original: Any, self: Any, result_keys: Any, token: Any) -> Any:
     """The rest of a list after a continuation token; one that is none is refused."""
@@ -89,7 +106,7 @@ def _after_token(original: Any, self: Any, result_keys: Any, token: Any) -> Any:
 @override(S3Response, "_bucket_response")
 def _bucket_response(original: Any, self: Any, request: Any, full_url: str) -> Any:
     """Whatever is asked of a bucket."""
-    if refused := _stranger(self, request):
+    if refused := _other_owner(self, request):
         return _said(refused, request)
     return original(self, request, full_url)
 
@@ -97,7 +114,7 @@ def _bucket_response(original: Any, self: Any, request: Any, full_url: str) -> A
 @override(S3Response, "_key_response")
 def _key_response(original: Any, self: Any, request: Any, full_url: str) -> Any:
     """Whatever is asked of an object."""
-    if refused := _stranger(self, request) or _source(self, request) or _unmet(self, request, full_url):
+    if refused := _other_owner(self, request) or _unmet(self, request, full_url):
         return _said(refused, request)
     return original(self, request, full_url)
 
@@ -126,30 +143,17 @@ def _delete_keys(original: Any, self: Any, bucket_name: str, authenticated: bool
     return status, headers, content.replace("</DeleteResult>", f"{said}</DeleteResult>")
 
 
-def _stranger(response: Any, request: Any) -> Refusal | None:
-    """Access Denied for whoever is not of the bucket's account, and for who expects another owner."""
-    owner = s3_backends.bucket_accounts.get(response.bucket_name, (None, None))[1]
-    if owner is None or (request.method == "PUT" and not urlsplit(request.url).query and _is_bucket(request)):
-        return None  # there is no such bucket, or it is asked for: moto's to say
-    expected = request.headers.get("x-amz-expected-bucket-owner")
-    if owner != response.current_account or expected not in (None, owner):
-        return _DENIED
-    return None
-
-
-def _is_bucket(request: Any) -> bool:
-    return "/" not in urlsplit(request.url).path.strip("/")
-
-
-def _source(response: Any, request: Any) -> Refusal | None:
-    """The same for what is copied from."""
-    copied = request.headers.get("x-amz-copy-source")
-    if copied is None:
-        return None
-    owner = s3_backends.bucket_accounts.get(copied.lstrip("/").partition("/")[0], (None, None))[1]
-    expected = request.headers.get("x-amz-source-expected-bucket-owner")
-    if owner is not None and (owner != response.current_account or expected not in (None, owner)):
-        return _DENIED
+def _other_owner(response: Any, request: Any) -> Refusal | None:
+    """Access Denied for who expects the bucket, or what is copied from, to be somebody else's."""
+    copied = request.headers.get("x-amz-copy-source", "").lstrip("/").partition("/")[0]
+    places = (
+        (response.bucket_name, request.headers.get("x-amz-expected-bucket-owner")),
+        (copied, request.headers.get("x-amz-source-expected-bucket-owner")),
+    )
+    for bucket, expected in places:
+        _, owner = s3_backends.bucket_accounts.get(bucket, (None, None))
+        if owner is not None and expected not in (None, owner):
+            return _DENIED
     return None
 
 
