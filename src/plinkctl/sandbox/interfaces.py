@@ -272,6 +272,12 @@ def at(source: Any, address: str) -> Any:
     return _shelf(source.ec2_backend).placed.get((source.vpc_id, address))
 
 
+def free(subnet: Any, address: str) -> bool:
+    """Whether nobody in that subnet has the address, AWS itself included."""
+    number = _number(subnet, address)
+    return number not in _addresses(subnet).taken and _FIRST <= number < subnet.cidr.num_addresses - 1
+
+
 def occupied(subnet: Any) -> bool:
     """Whether any interface is in that subnet."""
     return bool(_addresses(subnet).taken)

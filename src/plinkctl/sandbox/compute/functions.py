@@ -39,6 +39,12 @@ _FAILURES: Final = {
     "EniLimitExceeded": ("EniLimitExceeded", "The VPC has as many network interfaces of functions as it may have."),
 }
 
+#: What a LoggingConfig has by itself, for each format.
+LOGS: Final = {
+    "Text": {"LogFormat": "Text"},
+    "JSON": {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"},
+}
+
 
 class ConflictError(LambdaClientError):
     """ResourceConflictException: the function is busy with something else."""
@@ -60,6 +66,7 @@ class Function:
         places: what names its interfaces, one for each subnet; see `_place`.
         failure: why it, or its last change, has failed: Lambda's code and sentence.
         revision: changes with each change.
+        log_format: its LoggingConfig but for the group.
     """
 
     life: Timeline
@@ -67,6 +74,7 @@ class Function:
     account: str
     region: str
     places: list[str]
+    log_format: dict[str, str]
     failure: tuple[str, str] = ("", "")
     revision: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -216,6 +224,7 @@ def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
     vpc = spec.get("VpcConfig") or {}
     subnets = _subnets(ec2, vpc)
     _check_role(self.account_id, spec["Role"], in_vpc=bool(subnets))
+    log_format = _log_format(LOGS["Text"], spec)
     function = original(self, {**spec, "Publish": False})
     if function.package_type == "Zip" and not zipfile.is_zipfile(io.BytesIO(function.code_bytes)):
         self._lambdas.del_function(function.function_name)
@@ -225,7 +234,6 @@ def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
     name, stored = function.function_name, self._lambdas._functions
     born(self, "function", stored, name, name, function.function_arn)
     changing(self, "tags", name, function, "tags", new=True)
-    _log_to(function, spec)
     moment, delay = world.now(), world.current().profile.function
     function.sandbox = Function(
         life=Timeline(moment, ("Pending", 0), ("Active", delay)),
@@ -233,7 +241,9 @@ def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
         account=self.account_id,
         region=self.region_name,
         places=[],
+        log_format=log_format,
     )
+    _settings(function, spec)
     try:
         _plug(function, subnets)
     except (EC2ClientError, QuotaError) as error:
@@ -242,9 +252,25 @@ def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
     return self.publish_version(function.function_name) if spec.get("Publish") else function
 
 
-def _log_to(function: Any, spec: dict[str, Any]) -> None:
-    if group := (spec.get("LoggingConfig") or {}).get("LogGroup"):
-        function.logs_group_name = group
+def _log_format(had: dict[str, str], spec: dict[str, Any]) -> dict[str, str]:
+    """How a function writes its logs after a request; levels are for logs in JSON only.
+
+    Raises:
+        InvalidParameterValueException: levels with another format.
+    """
+    asked = {key: value for key, value in (spec.get("LoggingConfig") or {}).items() if value and key != "LogGroup"}
+    kind = asked.get("LogFormat", had["LogFormat"])
+    if kind != "JSON" and len(asked.keys() - {"LogFormat"}):
+        raise InvalidParameterValueException("Log levels are not supported when LogFormat is set to Text.")
+    before = had if had["LogFormat"] == kind else {}
+    return {**LOGS[kind], **before, **asked}
+
+
+def _settings(function: Any, spec: dict[str, Any]) -> None:
+    """Take over what moto leaves out of a request: the log group, storage, tracing."""
+    function.logs_group_name = (spec.get("LoggingConfig") or {}).get("LogGroup") or function.logs_group_name
+    function.ephemeral_storage = (spec.get("EphemeralStorage") or {}).get("Size") or function.ephemeral_storage
+    function.tracing_config = spec.get("TracingConfig") or function.tracing_config
 
 
 @override(models.LambdaFunction, "vpc_config")
@@ -270,7 +296,7 @@ def _configuration(original: Any, self: Any, on_create: bool = False) -> dict[st
     if update == "Failed":
         config["LastUpdateStatusReasonCode"], config["LastUpdateStatusReason"] = self.sandbox.failure
     config["RevisionId"] = self.sandbox.revision
-    config["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
+    config["LoggingConfig"] = {**self.sandbox.log_format, "LogGroup": self.logs_group_name}
     return config
 
 
@@ -282,11 +308,17 @@ def _update_configuration(original: Any, self: Any, function_name: str, qualifie
     _check_runtime(body, needed=False)
     _check_revision(function, body)
     ec2 = ec2_backends[self.account_id][self.region_name]
-    subnets = _subnets(ec2, body.get("VpcConfig", function._vpc_config) or {})
+    had = function._vpc_config or {}
+    if "VpcConfig" in body:
+        # A list that is not named stays as it is; public tools change the groups alone.
+        body = {**body, "VpcConfig": {**had, **{k: v for k, v in body["VpcConfig"].items() if v is not None}}}
+    subnets = _subnets(ec2, body.get("VpcConfig", had))
     if "Role" in body or "VpcConfig" in body:
         _check_role(self.account_id, body.get("Role", function.role), in_vpc=bool(subnets))
+    log_format = _log_format(function.sandbox.log_format, body)
     original(self, function_name, qualifier, body)
-    _log_to(function, body)
+    function.sandbox.log_format = log_format
+    _settings(function, body)
     _changing(function)
     try:
         _plug(function, subnets)

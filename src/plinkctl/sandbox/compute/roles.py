@@ -138,6 +138,26 @@ def _leave_profile(original: Any, self: Any, profile_name: str, role_name: str) 
     original(self, profile_name, role_name)
 
 
+@override(IAMBackend, "update_role")
+def _update_role(_original: Any, self: Any, role_name: str, role_description: Any, max_session_duration: Any) -> Any:
+    """UpdateRole: what the request does not name stays as it is."""
+    role = self.get_role(role_name)
+    if role_description is not None:
+        role.description = role_description
+    if max_session_duration is not None:
+        role.max_session_duration = max_session_duration
+    return role
+
+
+@override(IamResponse, "update_role")
+def _update(_original: Any, self: Any) -> ActionResult:
+    """UpdateRole."""
+    self.backend.update_role(
+        self._get_param("RoleName"), self._get_param("Description"), self._get_param("MaxSessionDuration")
+    )
+    return ActionResult({})
+
+
 @override(Role, "put_policy")
 def _put_policy(original: Any, self: Any, policy_name: str, policy_json: str) -> None:
     """PutRolePolicy: the same document again changes nothing, not even its age."""

@@ -6,13 +6,18 @@ DHCP options until they are given another one (Amazon VPC user guide, "Default V
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models.dhcp_options import DHCPOptionsSetBackend
 from moto.ec2.models.vpcs import VPC, VPCBackend
+from moto.ec2.responses.dhcp_options import DHCPOptions
 
+from plinkctl.sandbox.ec2.answers import given_tags
 from plinkctl.sandbox.patch import override
+
+if TYPE_CHECKING:
+    from moto.core.responses import ActionResult
 
 _ANYWHERE: Final = "0.0.0.0/0"
 
@@ -48,3 +53,13 @@ def _delete_dhcp_options(original: Any, self: Any, options_id: str | None) -> No
     if any(vpc.dhcp_options_id == options_id for vpc in self.vpcs.values()):
         raise DependencyViolationError(f"The dhcpOptions '{options_id}' has dependencies and cannot be deleted.")
     original(self, options_id)
+
+
+@override(DHCPOptions, "create_dhcp_options")
+def _create_dhcp_options(original: Any, self: Any) -> ActionResult:
+    """CreateDhcpOptions, with the tags of the request."""
+    tags = given_tags(self, "dhcp-options")
+    answer: ActionResult = original(self)
+    made = list(self.ec2_backend.dhcp_options_sets.values())[-1]
+    made.add_tags(tags)
+    return answer

@@ -22,7 +22,7 @@ from moto.ec2.exceptions import (
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface, NetworkInterfaceBackend
 from moto.ec2.models.route_tables import RouteBackend
-from moto.ec2.models.subnets import SubnetBackend
+from moto.ec2.models.subnets import Subnet, SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.route_tables import RouteTables
 from moto.ec2.responses.vpcs import VPCs
@@ -134,7 +134,7 @@ def _get_vpc(_original: Any, self: Any, vpc_id: str) -> Any:
 
 @override(SubnetBackend, "delete_subnet")
 def _delete_subnet(original: Any, self: Any, subnet_id: str) -> Any:
-    """DeleteSubnet: not while an interface is in it; its association with a route table goes with it."""
+    """DeleteSubnet: not while an interface is in it; its associations go with it."""
     if interfaces.occupied(self.get_subnet(subnet_id)):
         raise DependencyViolationError(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
     for table in self.route_tables.values():
@@ -168,6 +168,30 @@ def _delete_vpc(original: Any, self: Any, vpc_id: str) -> Any:
     for acl in [acl for acl in self.network_acls.values() if acl.vpc_id == vpc_id]:
         del self.network_acls[acl.id]  # which moto forgets
     return original(self, vpc_id)
+
+
+@override(Subnet, "ipv6_cidr_block_association_set")
+def _ipv6_blocks(_original: Any, self: Any) -> list[dict[str, Any]]:
+    """A subnet's IPv6 blocks; moto wraps their state once too often."""
+    blocks = self.ipv6_cidr_block_associations.values()
+    return [one for one in blocks if one["ipv6CidrBlockState"]["State"] == "associated"]
+
+
+@override(Subnet, "get_filter_value")
+def _subnet_filter(original: Any, self: Any, filter_name: str, method_name: str | None = None) -> Any:
+    """The filters of DescribeSubnets moto lacks; those of IPv6 blocks are how public tools wait for them."""
+    six = list(self.ipv6_cidr_block_associations.values())
+    ours = {
+        "availability-zone-id": self.availability_zone_id,
+        "available-ip-address-count": str(self.available_ip_address_count),
+        "ipv6-cidr-block-association.association-id": list(self.ipv6_cidr_block_associations),
+        "ipv6-cidr-block-association.ipv6-cidr-block": [one["ipv6CidrBlock"] for one in six],
+        "ipv6-cidr-block-association.state": [one["ipv6CidrBlockState"]["State"] for one in six],
+        "map-public-ip-on-launch": str(self.map_public_ip_on_launch).lower(),
+        "owner-id": self.ec2_backend.account_id,
+        "subnet-arn": self.arn,
+    }
+    return ours[filter_name] if filter_name in ours else original(self, filter_name, method_name)
 
 
 @override(RouteBackend, "delete_route_table")

@@ -26,7 +26,7 @@ from moto.elbv2.models import ELBv2Backend
 from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2.services import behind
-from plinkctl.sandbox.elb import attributes
+from plinkctl.sandbox.elb import attributes, placing
 from plinkctl.sandbox.interfaces import Owner
 from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
@@ -52,10 +52,12 @@ class Balancer:
     Attributes:
         life: provisioning, then active.
         asked: the settings of its creation; the same ones again are answered with the same load balancer.
+        addresses: subnet ID -> the private address it was told to take there.
     """
 
     life: Timeline
     asked: dict[str, Any]
+    addresses: dict[str, str]
 
 
 def enforce(balancer: Any, enforced: str | None) -> None:
@@ -150,6 +152,7 @@ def _create(
             "with a hyphen, and not begin with 'internal-'"
         )
     wanted_subnets = [*subnet_ids, *[mapping["SubnetId"] for mapping in subnet_mappings or []]]
+    addresses = placing.addresses_of(subnet_mappings, kind, scheme)
     asked = {
         "type": kind,
         "scheme": scheme,
@@ -172,6 +175,7 @@ def _create(
     )
     ec2 = self.ec2_backend
     subnets = check_subnets(ec2, kind, scheme, wanted_subnets)
+    placing.check(subnets, addresses)
     vpc_id = subnets[0].vpc_id
     groups = check_groups(ec2, vpc_id, security_groups)
     if kind == "application" and not groups:
@@ -195,7 +199,7 @@ def _create(
     moment = world.now()
     balancer.created_time = world.moment(moment)
     life = Timeline(moment, ("provisioning", 0), ("active", world.current().profile.load_balancer))
-    balancer.sandbox = Balancer(life=life, asked=asked)
+    balancer.sandbox = Balancer(life=life, asked=asked, addresses=addresses)
     enforce(balancer, "on" if kind == "network" and groups else None)
     balancer.state = life.at(moment)
     stand_in(balancer, subnets, {})
@@ -217,7 +221,13 @@ def stand_in(balancer: Any, subnets: list[Any], nodes: dict[str, Any]) -> None:
     label = balancer.arn.rpartition("/")[2]
     for subnet in subnets:
         if subnet.id not in nodes:
-            interfaces.make(subnet, balancer.security_groups, owner, description=f"ELB {short}/{balancer.name}/{label}")
+            interfaces.make(
+                subnet,
+                balancer.security_groups,
+                owner,
+                description=f"ELB {short}/{balancer.name}/{label}",
+                address=balancer.sandbox.addresses.get(subnet.id),
+            )
     balancer.subnets = subnets
     balancer.sandbox.asked["subnets"] = sorted(wanted)
 

@@ -1,0 +1,214 @@
+"""What public tools rely on beyond plinkctl's own calls; each line here was once the reason of a failed run of one."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Side
+
+
+ZONES = ("use1-az1", "use1-az2", "use1-az4")
+
+
+def vpc(side: Side, **more: Any) -> tuple[Any, str, list[str]]:
+    """A VPC with a subnet in each of three zones: 10.0.0.0/24 and so on."""
+    ec2 = side.client("ec2")
+    vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16", **more)["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc_id, CidrBlock=f"10.0.{n}.0/24", AvailabilityZoneId=zone)["Subnet"]["SubnetId"]
+        for n, zone in enumerate(ZONES)
+    ]
+    return ec2, vpc_id, subnets
+
+
+# ------------------------------------------------------------------------------------------- access lists
+
+
+def test_the_default_access_list_goes_with_its_vpc_and_a_subnet_leaves_it(provider: Side) -> None:
+    ec2, vpc_id, subnets = vpc(provider)
+    mine = [{"Name": "vpc-id", "Values": [vpc_id]}]
+    (acl,) = ec2.describe_network_acls(Filters=mine)["NetworkAcls"]
+    assert {one["SubnetId"] for one in acl["Associations"]} == set(subnets)
+    ec2.delete_subnet(SubnetId=subnets[0])
+    (acl,) = ec2.describe_network_acls(Filters=mine)["NetworkAcls"]
+    assert {one["SubnetId"] for one in acl["Associations"]} == set(subnets[1:])
+    for subnet in subnets[1:]:
+        ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc_id)
+    assert ec2.describe_network_acls(Filters=mine)["NetworkAcls"] == []
+
+
+def test_a_made_access_list_denies_keeps_its_vpc_and_is_named_when_it_is_gone(
+    provider: Side, refused: Callable[..., str]
+) -> None:
+    ec2, vpc_id, subnets = vpc(provider)
+    acl = ec2.create_network_acl(VpcId=vpc_id)["NetworkAcl"]
+    last = {(one["Egress"], one["RuleAction"], one["RuleNumber"]) for one in acl["Entries"]}
+    assert last == {(True, "deny", 32767), (False, "deny", 32767)}
+    where = {"NetworkAclId": acl["NetworkAclId"], "Egress": False}
+    refused("InvalidNetworkAclEntry.NotFound", ec2.delete_network_acl_entry, RuleNumber=7, **where)
+    for subnet in subnets:
+        ec2.delete_subnet(SubnetId=subnet)
+    refused("DependencyViolation", ec2.delete_vpc, VpcId=vpc_id)
+    ec2.delete_network_acl(NetworkAclId=acl["NetworkAclId"])
+    refused("InvalidNetworkAclID.NotFound", ec2.describe_network_acls, NetworkAclIds=[acl["NetworkAclId"]])
+    (default,) = ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["NetworkAcls"]
+    refused("InvalidParameterValue", ec2.delete_network_acl, NetworkAclId=default["NetworkAclId"])
+    ec2.delete_vpc(VpcId=vpc_id)
+
+
+# --------------------------------------------------------------------------------------- networks at large
+
+
+def test_a_subnet_is_found_by_its_ipv6_block(provider: Side) -> None:
+    ec2, vpc_id, _ = vpc(provider, AmazonProvidedIpv6CidrBlock=True)
+    (block,) = ec2.describe_vpcs(VpcIds=[vpc_id])["Vpcs"][0]["Ipv6CidrBlockAssociationSet"]
+    six = block["Ipv6CidrBlock"].replace("/56", "/64")
+    made = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.9.0/24", Ipv6CidrBlock=six)["Subnet"]
+    (association,) = made["Ipv6CidrBlockAssociationSet"]
+    assert association["Ipv6CidrBlockState"]["State"] == "associated"
+    for name, value in (
+        ("association-id", association["AssociationId"]),
+        ("ipv6-cidr-block", six),
+        ("state", "associated"),
+    ):
+        asked = [{"Name": f"ipv6-cidr-block-association.{name}", "Values": [value]}]
+        found = ec2.describe_subnets(Filters=asked)["Subnets"]
+        assert [one["SubnetId"] for one in found] == [made["SubnetId"]], name
+
+
+def test_dhcp_options_are_tagged_as_they_are_made(provider: Side) -> None:
+    ec2 = provider.client("ec2")
+    tags = [{"Key": "Name", "Value": "mine"}]
+    made = ec2.create_dhcp_options(
+        DhcpConfigurations=[{"Key": "domain-name", "Values": ["example.internal"]}],
+        TagSpecifications=[{"ResourceType": "dhcp-options", "Tags": tags}],
+    )["DhcpOptions"]
+    assert made["Tags"] == tags
+    found = ec2.describe_dhcp_options(DhcpOptionsIds=[made["DhcpOptionsId"]])["DhcpOptions"]
+    assert found[0]["Tags"] == tags
+
+
+# ---------------------------------------------------------------------------------------- load balancers
+
+
+def standing(side: Side, arn: str) -> set[tuple[str, str]]:
+    """Where a load balancer has its interfaces: subnet and address."""
+    name = arn.partition("loadbalancer/")[2]
+    asked = [{"Name": "description", "Values": [f"ELB {name}"]}]
+    found = side.client("ec2").describe_network_interfaces(Filters=asked)["NetworkInterfaces"]
+    return {(one["SubnetId"], one["PrivateIpAddress"]) for one in found}
+
+
+def test_a_network_load_balancer_takes_the_addresses_it_is_told(provider: Side, refused: Callable[..., str]) -> None:
+    _, _, subnets = vpc(provider)
+    elb = provider.client("elbv2")
+    asked = [
+        {"SubnetId": subnets[0], "PrivateIPv4Address": "10.0.0.20"},
+        {"SubnetId": subnets[1], "PrivateIPv4Address": "10.0.1.20"},
+    ]
+    settings = {"Type": "network", "Scheme": "internal"}
+    made = elb.create_load_balancer(Name="nlb", SubnetMappings=asked, **settings)["LoadBalancers"][0]
+    told = {
+        (zone["SubnetId"], address["PrivateIPv4Address"])
+        for zone in made["AvailabilityZones"]
+        for address in zone["LoadBalancerAddresses"]
+    }
+    assert told == {(subnets[0], "10.0.0.20"), (subnets[1], "10.0.1.20")}
+    assert standing(provider, made["LoadBalancerArn"]) == told
+    again = elb.create_load_balancer(Name="nlb", SubnetMappings=asked, **settings)["LoadBalancers"][0]
+    assert again["LoadBalancerArn"] == made["LoadBalancerArn"]
+    other = [{"SubnetId": subnets[0], "PrivateIPv4Address": "10.0.0.20"}]
+    refused("InvalidConfigurationRequest", elb.create_load_balancer, Name="two", SubnetMappings=other, **settings)
+    outside = [{"SubnetId": subnets[0], "PrivateIPv4Address": "10.9.9.9"}]
+    refused("InvalidConfigurationRequest", elb.create_load_balancer, Name="two", SubnetMappings=outside, **settings)
+    refused("ValidationError", elb.create_load_balancer, Name="two", SubnetMappings=asked, Scheme="internal")
+
+
+# --------------------------------------------------------------------------------- functions and their roles
+
+TRUST = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+    "Principal": {"Service": "lambda.amazonaws.com"}}]}"""
+
+
+@pytest.fixture
+def role(consumer: Side) -> str:
+    """A role a function in a VPC can have."""
+    iam = consumer.client("iam")
+    policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+    arn = iam.create_role(RoleName="fn", Description="first", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="fn", PolicyArn=policy)
+    return str(arn)
+
+
+def function(side: Side, role: str, **more: Any) -> Any:
+    """Make a function that answers nothing; its client."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context): pass\n")
+    client = side.client("lambda")
+    code = {"ZipFile": packed.getvalue()}
+    client.create_function(
+        FunctionName="f", Role=role, Handler="index.handler", Runtime="python3.12", Code=code, **more
+    )
+    return client
+
+
+def test_a_function_changes_its_groups_and_keeps_its_subnets(
+    consumer: Side, role: str, refused: Callable[..., str]
+) -> None:
+    ec2, vpc_id, subnets = vpc(consumer)
+    (default,) = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["SecurityGroups"]
+    group = ec2.create_security_group(GroupName="fn", Description="fn", VpcId=vpc_id)["GroupId"]
+    client = function(consumer, role, VpcConfig={"SubnetIds": subnets[:2], "SecurityGroupIds": [group]})
+    changed = client.update_function_configuration(
+        FunctionName="f", VpcConfig={"SecurityGroupIds": [default["GroupId"]]}
+    )["VpcConfig"]
+    assert (changed["SubnetIds"], changed["SecurityGroupIds"]) == (subnets[:2], [default["GroupId"]])
+    refused(
+        "InvalidParameterValueException",
+        client.update_function_configuration,
+        FunctionName="f",
+        VpcConfig={"SubnetIds": []},
+    )
+    client.update_function_configuration(FunctionName="f", VpcConfig={"SubnetIds": [], "SecurityGroupIds": []})
+    assert not client.get_function_configuration(FunctionName="f").get("VpcConfig", {}).get("SubnetIds")
+
+
+def test_a_function_says_how_it_logs_and_what_it_was_given(
+    consumer: Side, role: str, refused: Callable[..., str]
+) -> None:
+    asked = {"LogFormat": "JSON", "SystemLogLevel": "WARN", "LogGroup": "/mine"}
+    client = function(consumer, role, LoggingConfig=asked, EphemeralStorage={"Size": 600})
+    config = client.get_function_configuration(FunctionName="f")
+    assert config["LoggingConfig"] == {**asked, "ApplicationLogLevel": "INFO"}
+    client.update_function_configuration(
+        FunctionName="f", EphemeralStorage={"Size": 700}, TracingConfig={"Mode": "Active"}
+    )
+    config = client.get_function_configuration(FunctionName="f")
+    assert (config["EphemeralStorage"], config["TracingConfig"]) == ({"Size": 700}, {"Mode": "Active"})
+    assert config["LoggingConfig"] == {**asked, "ApplicationLogLevel": "INFO"}
+    text = {"LogFormat": "Text"}
+    wrong = {**text, "SystemLogLevel": "WARN"}
+    refused(
+        "InvalidParameterValueException", client.update_function_configuration, FunctionName="f", LoggingConfig=wrong
+    )
+    changed = client.update_function_configuration(FunctionName="f", LoggingConfig=text)
+    assert changed["LoggingConfig"] == {**text, "LogGroup": "/mine"}
+
+
+def test_an_updated_role_keeps_what_was_not_named(consumer: Side, role: str) -> None:
+    iam = consumer.client("iam")
+    iam.update_role(RoleName="fn", MaxSessionDuration=7200)
+    found = iam.get_role(RoleName="fn")["Role"]
+    assert (found["Arn"], found["Description"], found["MaxSessionDuration"]) == (role, "first", 7200)
+    iam.update_role(RoleName="fn", Description="second")
+    found = iam.get_role(RoleName="fn")["Role"]
+    assert (found["Description"], found["MaxSessionDuration"]) == ("second", 7200)
