@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 from test_gateway import ask, bearer
+from whole import TRUST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -299,6 +300,31 @@ def test_some_items_of_a_200_fail_and_the_others_are_done(
     assert [one["ResourceId"] for one in answer["Unsuccessful"]] == [first]
     assert consumer.ec2.delete_vpc_endpoints(VpcEndpointIds=[first])["Unsuccessful"] == []
     assert consumer.ec2.describe_vpc_endpoints()["VpcEndpoints"] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "key", "action"),
+    [
+        ("ec2", "describe_vpcs", "Vpcs", "ec2:DescribeVpcs"),
+        ("ec2", "describe_subnets", "Subnets", "ec2:DescribeSubnets"),
+        ("iam", "list_roles", "Roles", "iam:ListRoles"),
+        ("logs", "describe_log_groups", "logGroups", "logs:DescribeLogGroups"),
+        ("elbv2", "describe_target_groups", "TargetGroups", "elbv2:DescribeTargetGroups"),
+    ],
+)
+def test_a_list_can_begin_with_an_empty_page(
+    provider: Side, faults: Callable[..., None], service: str, method: str, key: str, action: str
+) -> None:
+    provider.client("iam").create_role(RoleName="here", AssumeRolePolicyDocument=json.dumps(TRUST))
+    provider.client("logs").create_log_group(logGroupName="here")
+    vpc = make(provider)["Vpc"]["VpcId"]
+    provider.client("elbv2").create_target_group(Name="here", Protocol="TCP", Port=80, VpcId=vpc)
+    client = provider.client(service)
+    whole = getattr(client, method)()[key]
+    faults(action, "page", times=1)
+    first, *others = [page[key] for page in client.get_paginator(method).paginate()]
+    assert whole
+    assert (first, others) == ([], [whole])
 
 
 def test_a_read_can_go_on_telling_what_was(provider: Side, faults: Callable[..., None]) -> None:

@@ -21,6 +21,8 @@ from plinkctl.sandbox.door.rules import fits
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from plinkctl.sandbox.door.protocol import Asked
+
 _NAMESPACE: Final = re.compile(r'\sxmlns="([^"]*)"')
 _MORE: Final = frozenset({"nextToken", "NextToken", "NextMarker", "nextMarker", "Marker"})
 _LISTED: Final = frozenset({"item", "member"})
@@ -73,6 +75,25 @@ def _emptied_json(document: Any, value: str) -> Any:
         for name, inner in document.items()
         if name not in _MORE
     }
+
+
+def going_on(response: Response, asked: Asked, more: dict[str, Any]) -> Response:
+    """The answer with the keys that say how its list goes on."""
+    if response.status_code >= 300:
+        return response
+    text = response.get_data(as_text=True)
+    if asked.protocol in ("json", "rest-json"):
+        response.set_data(json.dumps(json.loads(text) | more))
+        return response
+    written = {name: "true" if value is True else str(value) for name, value in more.items()}
+    if asked.protocol == "ec2":
+        written = {name[:1].lower() + name[1:]: value for name, value in written.items()}
+    end = f"</{asked.action}{'Response' if asked.protocol == 'ec2' else 'Result'}>"
+    for name in written:  # what it says already, of there being no more
+        text = re.sub(rf"<{name}>[^<]*</{name}>|<{name}\s*/>", "", text)
+    added = "".join(f"<{name}>{value}</{name}>" for name, value in written.items())
+    response.set_data(text.replace(end, added + end))
+    return response
 
 
 def rewritten(response: Response, find: str, put: str) -> Response:

@@ -42,6 +42,7 @@ EFFECTS: Final = {
     "latency": _Form(("before", "after"), needs=frozenset({"seconds"})),
     "missing": _Form(("before",), may=frozenset({"code", "message", "status"})),
     "empty": _Form(("after",)),
+    "page": _Form(("after",)),
     "stale": _Form(("after",)),
     "unsuccessful": _Form(("before",), may=frozenset({"code", "message"})),
     "rewrite": _Form(("after",), needs=frozenset({"find", "put"})),

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from plinkctl.sandbox.door import altered, refusals, signals
+from plinkctl.sandbox.door.protocol import MODELS
 from plinkctl.sandbox.door.wires import Wire
+from plinkctl.sandbox.manners import pages
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -65,6 +67,8 @@ def carry_out(strike: Strike, call: Call) -> tuple[Response, Wire, str]:
             wire = Wire("reset")
         case "empty":
             answer = altered.emptied(_given(answer), strike.value)
+        case "page":
+            answer = _paged(_given(answer), call.asked)
         case "stale":
             answer = _given(answer)
             answer.set_data(call.first_answer(rule, answer.get_data()))
@@ -99,6 +103,12 @@ def _given(answer: Response | None) -> Response:
     if answer is None:
         raise AssertionError("an answer is altered after the effect only; rules.EFFECTS says so")
     return answer
+
+
+def _paged(answer: Response, asked: Asked) -> Response:
+    """A first page with nothing on it, after which the whole list comes; of an action that has pages."""
+    more = pages.going_on(MODELS.get(asked.service, asked.service), asked.action)
+    return altered.going_on(altered.emptied(answer, ""), asked, more) if more else answer
 
 
 def _unsuccessful(strike: Strike, call: Call) -> Response:

@@ -112,6 +112,15 @@ def paged(response: Any, action: str, method: Callable[[], Any]) -> Any:
     return wrap(whole)
 
 
+def going_on(service: str, action: str) -> dict[str, Any]:
+    """What an answer says after which the list is yet to begin; nothing when the action is not paged."""
+    paginator = _paginators(service).get(action)
+    if paginator is None:
+        return {}
+    more = {paginator.truncated: True} if paginator.truncated else {}
+    return {**more, paginator.following: _write(action, 0)}
+
+
 def _size(service: str, action: str, asked: Any) -> int:
     sizes = [_EXCEPT.get(action) or _USUAL.get(service, 100)]
     if asked is not None:
