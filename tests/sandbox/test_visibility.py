@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import whole
 from botocore.exceptions import ClientError
+from moto.ec2.models import ec2_backends
 
 from plinkctl.sandbox.manners.visibility import visible
 
@@ -301,6 +303,18 @@ def test_what_deleted_tags_were_is_seen_a_while_longer(provider: Side, late: Lat
     late.settled()
     assert not ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0].get("Tags")
     assert iam.list_role_tags(RoleName="r")["Tags"] == []
+
+
+def test_what_is_not_seen_yet_survives_a_snapshot(provider: Side, late: Late) -> None:
+    ec2 = provider.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    kept = pickle.loads(pickle.dumps(dict(ec2_backends[provider.account])))  # noqa: S301 - written here
+    place = ec2_backends[provider.account]
+    place.clear()
+    place.update(kept)
+    assert vpc not in {one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"]}
+    late.settled()
+    assert vpc in {one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"]}
 
 
 def test_tags_of_functions_and_log_groups_lag_as_well(consumer: Side, late: Late) -> None:
