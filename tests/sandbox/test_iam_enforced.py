@@ -165,3 +165,93 @@ def test_without_enforcement_anybody_may_do_anything(sandbox: world.World, someb
     ec2 = somebody(allow("s3:*"))("ec2")
     sandbox.enforced = False
     assert ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+
+
+def role(provider: Side, *principals: str) -> str:
+    trust = {"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    made = provider.client("iam").create_role(RoleName="deploy", AssumeRolePolicyDocument=document)
+    return str(made["Role"]["Arn"])
+
+
+def session(side: Side, arn: str, **more: Any) -> Callable[[str], Any]:
+    """A session of a role: what makes its clients."""
+    given = side.client("sts").assume_role(RoleArn=arn, RoleSessionName="run", **more)["Credentials"]
+    keys = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    settings = Config(retries={"total_max_attempts": 1})
+    made = boto3.Session(*keys, region_name="us-east-1")
+    return lambda service: made.client(service, endpoint_url=side.url, config=settings)
+
+
+def test_a_session_has_the_rights_of_its_role_and_of_the_policy_it_was_begun_with(
+    sandbox: world.World, provider: Side, consumer: Side, refused: Callable[..., str]
+) -> None:
+    sandbox.enforced = True
+    arn = role(provider, "222222222222")
+    message = refused("UnauthorizedOperation", session(consumer, arn)("ec2").describe_vpcs)
+    assert "User: arn:aws:sts::111111111111:assumed-role/deploy/run is not authorized to perform" in message
+    rights = json.dumps({"Version": "2012-10-17", "Statement": [allow("ec2:*")]})
+    provider.client("iam").put_role_policy(RoleName="deploy", PolicyName="own", PolicyDocument=rights)
+    assert session(consumer, arn)("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    looks = json.dumps({"Version": "2012-10-17", "Statement": [allow("ec2:Describe*")]})
+    limited = session(consumer, arn, Policy=looks)("ec2")
+    limited.describe_vpcs()
+    message = refused("UnauthorizedOperation", limited.create_vpc, CidrBlock="10.0.0.0/16")
+    assert "because no session policy allows the ec2:CreateVpc action" in message
+
+
+def test_a_role_is_assumed_by_who_is_named_or_may(
+    somebody: Callable[..., Any], provider: Side, refused: Callable[..., str]
+) -> None:
+    asked = {"RoleSessionName": "run", "RoleArn": role(provider, "111111111111")}
+    refused("AccessDenied", somebody(allow("ec2:*"))("sts").assume_role, **asked)
+    assert somebody(allow("sts:AssumeRole", resource=asked["RoleArn"]))("sts").assume_role(**asked)["Credentials"]
+    named = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111111111111:user/somebody-2"},
+        "Action": "sts:AssumeRole",
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [named]})
+    provider.client("iam").update_assume_role_policy(RoleName="deploy", PolicyDocument=trust)
+    assert somebody(allow("ec2:*"))("sts").assume_role(**asked)["Credentials"]
+
+
+def test_objects_are_read_and_written_by_who_may(
+    somebody: Callable[..., Any], provider: Side, refused: Callable[..., str]
+) -> None:
+    provider.client("s3").create_bucket(Bucket="state")
+    link = "arn:aws:s3:::state/links/*"
+    s3 = somebody(allow("s3:PutObject", resource=link), allow("s3:ListBucket", resource="arn:aws:s3:::state"))("s3")
+    etag = s3.put_object(Bucket="state", Key="links/a", Body=b"x", IfNoneMatch="*")["ETag"]
+    assert s3.list_objects_v2(Bucket="state")["KeyCount"] == 1
+    message = refused("AccessDenied", s3.get_object, Bucket="state", Key="links/a")
+    assert "s3:GetObject on resource: arn:aws:s3:::state/links/a because no identity-based policy" in message
+    refused("AccessDenied", s3.put_object, Bucket="state", Key="other", Body=b"x")
+    refused("AccessDenied", s3.list_buckets)
+    # Who compares ETags reads them.
+    refused("AccessDenied", s3.put_object, Bucket="state", Key="links/a", Body=b"y", IfMatch=etag)
+    reads = somebody(allow("s3:PutObject", "s3:GetObject", resource=link))("s3")
+    reads.put_object(Bucket="state", Key="links/a", Body=b"y", IfMatch=etag)
+
+
+def test_a_key_no_request_is_given_here_allows_nothing(
+    somebody: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    for condition in ({"Null": {"ec2:VpceMultiRegion": "true"}}, {"StringNotEquals": {"aws:ResourceAccount": "1"}}):
+        ec2 = somebody(allow("ec2:*", Condition=condition))("ec2")
+        refused("UnauthorizedOperation", ec2.create_vpc, CidrBlock="10.0.0.0/16")
+
+
+def test_load_balancers_of_one_scheme_and_callers_by_their_tags(
+    somebody: Callable[..., Any], provider: Side, refused: Callable[..., str]
+) -> None:
+    ec2 = provider.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    scheme = {"StringEquals": {"elasticloadbalancing:Scheme": "internal", "aws:PrincipalTag/team": "links"}}
+    elb = somebody(allow("elasticloadbalancing:*", Condition=scheme))("elbv2")
+    asked = {"Name": "front", "Type": "network", "Scheme": "internal", "Subnets": [subnet]}
+    refused("AccessDenied", elb.create_load_balancer, **asked)
+    provider.client("iam").tag_user(UserName="somebody-0", Tags=[{"Key": "team", "Value": "links"}])
+    refused("AccessDenied", elb.create_load_balancer, **{**asked, "Scheme": "internet-facing"})
+    assert elb.create_load_balancer(**asked)["LoadBalancers"]

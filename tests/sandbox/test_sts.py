@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import pickle
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from moto.iam.models import iam_backends
+from moto.s3.models import s3_backends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,6 +175,13 @@ def test_a_presigned_address_opens_what_it_was_signed_for(served: gateway.Server
     assert (status, "Request has expired" in said) == (403, True)
 
 
+def test_an_older_signature_is_told_apart_from_none(served: gateway.Server, provider: Any) -> None:
+    s3 = provider.session.client("s3", endpoint_url=served.url, config=Config(signature_version="s3"))
+    address = s3.generate_presigned_url("get_object", Params={"Bucket": "state", "Key": "a"})
+    status, said = send(address)
+    assert (status, "Please use AWS4-HMAC-SHA256" in said) == (400, True)
+
+
 def test_an_inactive_or_deleted_key_is_nobodys(served: gateway.Server, provider: Any) -> None:
     iam = provider.client("iam")
     iam.create_user(UserName="ada")
@@ -317,7 +327,28 @@ def test_a_user_can_have_a_session_of_their_own(served: gateway.Server, consumer
     credentials = consumer.client("sts").get_session_token()["Credentials"]
     sts = client(served.url, credentials, "sts")
     assert sts.get_caller_identity()["Arn"] == "arn:aws:iam::222222222222:user/consumer"
-    assert answer(sts.get_session_token) == ("AccessDenied", 400)
+    assert answer(sts.get_session_token) == ("AccessDenied", 403)
+
+
+def test_sessions_and_objects_come_back_with_what_they_hang_on(
+    served: gateway.Server, provider: Any, consumer: Any, role: Callable[..., str]
+) -> None:
+    """Whoever keeps moto's state keeps these as well."""
+    role(trusting(CONSUMER))
+    credentials = assume(consumer)["Credentials"]
+    s3 = provider.client("s3")
+    s3.create_bucket(Bucket="state")
+    s3.put_object(Bucket="state", Key="a", Body=b"content")
+    s3.put_object(Bucket="state", Key="gone", Body=b"x")
+    s3.delete_object(Bucket="state", Key="gone")
+    with served.world.lock:
+        for backends in (iam_backends, s3_backends):
+            account = backends[provider.account]
+            kept = pickle.dumps(dict(account))
+            account.clear()
+            account.update(pickle.loads(kept))  # noqa: S301 - written a moment ago, by us
+    assert client(served.url, credentials, "sts").get_caller_identity()["Account"] == provider.account
+    assert client(served.url, credentials, "s3").get_object(Bucket="state", Key="a")["Body"].read() == b"content"
 
 
 def test_a_bucket_policy_lets_another_account_in(provider: Any, consumer: Any) -> None:

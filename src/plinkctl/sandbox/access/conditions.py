@@ -76,23 +76,21 @@ _ORDERED: Final[dict[str, Callable[[str, str], bool]]] = {
     "Bool": lambda wanted, given: wanted.lower() == given.lower(),
 }
 
-#: Keys a request may have; those that end in a slash have a tag's key behind it. All are compared without case.
+#: The keys that requests are given here where AWS gives them, so that their absence means something, too; those that
+#: end in a slash have a tag's key behind it. All are compared without case.
 KEYS: Final = frozenset(
     key.lower()
     for key in (
-        "aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalType", "aws:username", "aws:userid",
-        "aws:RequestedRegion", "aws:CurrentTime", "aws:EpochTime", "aws:SecureTransport", "aws:SourceIp",
-        "aws:UserAgent", "aws:ViaAWSService", "aws:CalledVia", "aws:ResourceAccount", "aws:PrincipalTag/",
-        "aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "ec2:ResourceTag/", "ec2:CreateAction", "ec2:Region",
-        "ec2:Vpc", "ec2:VpcID", "ec2:Subnet", "ec2:AvailabilityZone", "ec2:VpceServiceName", "ec2:VpceServiceOwner",
-        "ec2:VpceServiceRegion", "ec2:VpceServicePrivateDnsName", "ec2:VpceMultiRegion",
+        "aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalType", "aws:PrincipalTag/", "aws:username",
+        "aws:userid", "aws:RequestedRegion", "aws:CurrentTime", "aws:EpochTime", "aws:SecureTransport", "aws:SourceIp",
+        "aws:ViaAWSService", "aws:CalledVia", "aws:MultiFactorAuthPresent", "aws:RequestTag/", "aws:ResourceTag/",
+        "aws:TagKeys", "ec2:ResourceTag/", "ec2:CreateAction", "ec2:Region", "ec2:VpceServiceName",
+        "ec2:VpceServiceOwner", "ec2:VpceServiceRegion", "ec2:VpceServicePrivateDnsName",
         "elasticloadbalancing:ResourceTag/", "elasticloadbalancing:CreateAction", "elasticloadbalancing:Scheme",
         "elasticloadbalancing:Subnet", "elasticloadbalancing:SecurityGroup", "iam:PassedToService",
-        "iam:PermissionsBoundary", "iam:PolicyARN", "iam:ResourceTag/", "iam:AssociatedResourceArn",
-        "iam:AWSServiceName", "lambda:VpcIds", "lambda:SubnetIds", "lambda:SecurityGroupIds", "lambda:FunctionArn",
-        "lambda:SourceFunctionArn", "s3:if-none-match", "s3:if-match", "s3:ObjectCreationOperation", "s3:prefix",
-        "s3:ResourceAccount", "s3:TlsVersion", "s3:x-amz-server-side-encryption", "sts:ExternalId",
-        "sts:RoleSessionName", "sts:TransitiveTagKeys",
+        "iam:PermissionsBoundary", "iam:PolicyARN", "iam:ResourceTag/", "lambda:VpcIds", "lambda:SubnetIds",
+        "lambda:SecurityGroupIds", "s3:if-none-match", "s3:if-match", "s3:ObjectCreationOperation", "s3:prefix",
+        "s3:delimiter", "s3:max-keys", "s3:x-amz-server-side-encryption", "sts:ExternalId", "sts:RoleSessionName",
     )
 )  # fmt: skip
 

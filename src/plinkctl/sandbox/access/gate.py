@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
@@ -35,6 +36,10 @@ def identify(asked: Asked, environ: dict[str, Any], body: bytes) -> Caller | Res
     A presigned request is given the header it does without: moto looks only there.
     """
     signed, caller = signature.read(environ), principals.find(asked.key)
+    if "AWSAccessKeyId=" in environ.get("QUERY_STRING", "") or environ.get("HTTP_AUTHORIZATION", "").startswith("AWS "):
+        # Signature Version 2, which only S3 ever presigned with; it is off for every newer bucket.
+        words = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        return refusals.refusal(replace(asked, service="s3", protocol="rest-xml"), "InvalidRequest", words)
     if signed is None or caller is None:
         return refusals.stranger(asked)
     # The machine's time, as callers sign by it; the sandbox's may be frozen, or years ahead.
@@ -54,7 +59,9 @@ def identify(asked: Asked, environ: dict[str, Any], body: bytes) -> Caller | Res
 
 
 def refused(asked: Asked, environ: Mapping[str, Any], body: bytes, caller: Caller) -> Response | None:
-    """The refusal of a call to S3, or of one for a role, that policies do not allow; None for all others."""
+    """The refusal of a call to S3, or of one for a session, that policies do not allow; None for all others."""
+    if caller.session and (asked.service, asked.action) == ("sts", "GetSessionToken"):
+        return refusals.denied(asked, "Cannot call GetSessionToken with session credentials")
     role = asked.service == "sts" and asked.action == "AssumeRole"
     if not role and asked.service != "s3":
         return None
@@ -91,6 +98,8 @@ def _for_objects(asked: Asked, environ: Mapping[str, Any], body: bytes, caller: 
 def _for_role(asked: Asked, environ: Mapping[str, Any], body: bytes, caller: Caller) -> Iterator[_Asking]:
     given = dict(parse_qsl(environ.get("QUERY_STRING", ""))) | dict(parse_qsl(body.decode("utf-8", "replace")))
     arn = given.get("RoleArn", "")
+    if not (arn and given.get("RoleSessionName")):
+        return  # what is missing is told first, and without it there is no session
     context = principals.context(caller, asked.region)
     context["sts:rolesessionname"] = [given.get("RoleSessionName", "")]
     if "ExternalId" in given:

@@ -107,12 +107,23 @@ def context(caller: Caller, region: str) -> dict[str, list[str]]:
         "aws:epochtime": str(int(moment.timestamp())),
         # AWS is reached by TLS; here loopback stands for it, or a policy that demands it would shut all out.
         "aws:securetransport": "true",
+        "aws:viaawsservice": "false",
         "aws:sourceip": "127.0.0.1",
         "ec2:region": region,
     }
     if caller.user is not None:
         found["aws:username"] = caller.user.name
-    return {key: [value] for key, value in found.items()}
+    tags = {f"aws:principaltag/{tag['Key'].lower()}": tag["Value"] for tag in _tags(caller)}
+    return {key: [value] for key, value in (found | tags).items()}
+
+
+def _tags(caller: Caller) -> list[dict[str, str]]:
+    """Those of the user, or of the role; session tags are not here."""
+    iam: Any = iam_backends[caller.account]["aws"]
+    if caller.user is not None:
+        return list(iam.tagger.list_tags_for_resource(caller.user.arn)["Tags"])
+    role = next((one for one in iam.get_roles() if one.arn == caller.principal), None)
+    return list(role.tags or []) if role else []
 
 
 def _documents(holder: Any) -> list[Any]:

@@ -234,10 +234,21 @@ def _special(asking: Asking) -> dict[str, list[str]]:
         found["iam:policyarn"] = [str(arn)]
     if asking.service == "lambda" and (vpc := parameters.get("VpcConfig")):
         found["lambda:subnetids"] = list(vpc.get("SubnetIds") or [])
+        found["lambda:vpcids"] = _vpcs(asking, found["lambda:subnetids"])
         found["lambda:securitygroupids"] = list(vpc.get("SecurityGroupIds") or [])
-    if asking.service == "sts" and (external := parameters.get("ExternalId")):
-        found["sts:externalid"] = [str(external)]
+    if asking.service == "elasticloadbalancing":
+        if asking.action == "CreateLoadBalancer":
+            found["elasticloadbalancing:scheme"] = [str(parameters.get("Scheme") or "internet-facing")]
+        found["elasticloadbalancing:subnet"] = list(parameters.get("Subnets") or [])
+        found["elasticloadbalancing:securitygroup"] = list(parameters.get("SecurityGroups") or [])
     return {key: values for key, values in found.items() if values}
+
+
+def _vpcs(asking: Asking, subnets: list[str]) -> list[str]:
+    """The VPCs of subnets, as far as there are such."""
+    there = {name: one.vpc_id for backend in world.ec2(asking.account, asking.region)
+             for zone in backend.subnets.values() for name, one in zone.items() if name in subnets}  # fmt: skip
+    return list(dict.fromkeys(there.values()))
 
 
 #: Tags given at creation need the action that tags, under this name, and for these the key that says what it is for.

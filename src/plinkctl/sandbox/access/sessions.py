@@ -42,7 +42,9 @@ def role_of(arn: str) -> Any:
 @override(TokenResponse, "assume_role")
 def _assume_role(_original: Any, self: Any) -> ActionResult:
     """AssumeRole: keys, and a token that must come with them."""
-    name, arn = self._get_param("RoleSessionName") or "", self._get_param("RoleArn") or ""
+    name, arn = self._get_param("RoleSessionName"), self._get_param("RoleArn")
+    if arn is None or name is None:
+        raise _invalid("roleArn" if arn is None else "roleSessionName", None, "not be null")
     if not _NAME.fullmatch(name):
         raise _invalid("roleSessionName", name, r"satisfy regular expression pattern: [\w+=,.@-]*, of length 2 to 64")
     role, caller = role_of(arn), find(self.get_access_key())
@@ -75,10 +77,10 @@ def _assume_role(_original: Any, self: Any) -> ActionResult:
 
 @override(TokenResponse, "get_session_token")
 def _get_session_token(_original: Any, self: Any) -> ActionResult:
-    """GetSessionToken: keys of the user who asks. A session cannot ask."""
+    """GetSessionToken: keys of the user who asks. A session cannot ask; the gate says so."""
     caller = find(self.get_access_key())
-    if caller is None or caller.session is not None:
-        raise STSClientError("AccessDenied", "Cannot call GetSessionToken with session credentials")
+    if caller is None or caller.user is None:
+        raise STSClientError("AccessDenied", "Cannot call GetSessionToken")
     seconds = _seconds(self, _USERS_USUAL, _USERS_LONGEST)
     session = Session(token=random_session_token(), expires=world.now() + seconds)
     return ActionResult({"Credentials": _credentials(_given(caller.account, session, caller.user), session)})
@@ -130,6 +132,7 @@ def _checked(policy: str) -> None:
 
 
 def _invalid(name: str, value: Any, wanted: str) -> STSValidationError:
+    given = "null" if value is None else f"'{value}'"
     return STSValidationError(
-        f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must {wanted}"
+        f"1 validation error detected: Value {given} at '{name}' failed to satisfy constraint: Member must {wanted}"
     )

@@ -1,7 +1,7 @@
 """Roles and log groups, as far as functions need them: when a role can be used, and what it may do.
 
 IAM is told of a change at once and believes it a little later; so a new role, and rights given a moment ago, are not
-yet seen by Lambda. Nothing else of IAM is enforced in the sandbox.
+yet seen by Lambda. What callers may do is another matter, see `access`.
 """
 
 from __future__ import annotations
