@@ -96,6 +96,30 @@ def test_dhcp_options_are_tagged_as_they_are_made(provider: Side) -> None:
     assert found[0]["Tags"] == tags
 
 
+def test_tags_go_with_what_surrounds_a_network(provider: Side) -> None:
+    ec2, vpc_id, _ = vpc(provider)
+
+    def tagged(kind: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, "Tags": [{"Key": "mine", "Value": kind}]}]
+
+    acl = ec2.create_network_acl(VpcId=vpc_id, TagSpecifications=tagged("network-acl"))["NetworkAcl"]["NetworkAclId"]
+    gateway = ec2.create_internet_gateway(TagSpecifications=tagged("internet-gateway"))["InternetGateway"]
+    options = ec2.create_dhcp_options(
+        DhcpConfigurations=[{"Key": "domain-name", "Values": ["example.internal"]}],
+        TagSpecifications=tagged("dhcp-options"),
+    )["DhcpOptions"]["DhcpOptionsId"]
+    address = ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
+    gateway_id = gateway["InternetGatewayId"]
+    mine = [{"Name": "key", "Values": ["mine"]}]
+    found = {one["ResourceId"] for one in ec2.describe_tags(Filters=mine)["Tags"]}
+    assert found == {acl, gateway_id, options, address}
+    ec2.delete_network_acl(NetworkAclId=acl)
+    ec2.delete_internet_gateway(InternetGatewayId=gateway_id)
+    ec2.delete_dhcp_options(DhcpOptionsId=options)
+    ec2.release_address(AllocationId=address)
+    assert ec2.describe_tags(Filters=mine)["Tags"] == []
+
+
 # ---------------------------------------------------------------------------------------- load balancers
 
 

@@ -60,6 +60,12 @@ def _living(backend: Any) -> dict[str, set[str]]:
         "eni": set(backend.enis),
         "vpce": set(backend.vpc_end_points),
         "vpce-svc": set(backend.configurations),
+        "acl": set(backend.network_acls),
+        "dopt": set(backend.dhcp_options_sets),
+        "igw": set(backend.internet_gateways),
+        "eigw": set(backend.egress_only_internet_gateways),
+        "eipalloc": {address.allocation_id for address in backend.addresses},
+        "pl": set(backend.managed_prefix_lists),
     }
 
 
