@@ -26,6 +26,19 @@ class Clock:
         # One tuple, replaced whole: a reader in another thread never sees half a change.
         self._line = (source(), source(), speed)
 
+    def __getstate__(self) -> tuple[float, float, float]:
+        """Put aside: the present moment, the real one, and the speed."""
+        return (self.now(), self._source(), self.speed)
+
+    def __setstate__(self, kept: tuple[float, float, float]) -> None:
+        """Taken up again, on the machine's clock: the time in between has gone by, at the speed there was.
+
+        Where the machine's clock was set back meanwhile, no time has gone by; it never runs backwards here.
+        """
+        reading, mark, speed = kept
+        self._source = time.time
+        self._line = (reading, min(mark, time.time()), speed)
+
     def now(self) -> float:
         """The present moment, in seconds since the epoch."""
         reading, mark, speed = self._line

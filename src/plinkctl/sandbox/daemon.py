@@ -21,17 +21,19 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from plinkctl.errors import PlinkError, UsageError
+from plinkctl.errors import PlinkError, StateError, UsageError
 from plinkctl.sandbox import folder as place
 from plinkctl.sandbox.clock import PROFILES
+from plinkctl.sandbox.snapshot import BAD_SNAPSHOT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 #: A day at the desk: long enough for a break, short enough that a forgotten sandbox does not live on.
 IDLE_SECONDS: Final = 4 * 3600.0
 _START_WITHIN: Final = 30.0
-_STOP_WITHIN: Final = 5.0
+_STOP_WITHIN: Final = 10.0
 _PROCESS: Final = "plinkctl.sandbox.process"
 
 
@@ -50,6 +52,10 @@ class Running:
         isolation: how functions are kept to their network: by the `kernel`, or by a `shim` in Python alone.
         proxy: the data path as a SOCKS5 proxy; user is a network interface's ID, password the token.
         dns: host and port of a DNS server (UDP and TCP) that answers as public DNS would.
+        idle_seconds: how long without a call until it ends.
+        kept: whether its world is put aside, and outlives it.
+        taken_up: when the world it took up had been put aside (ISO 8601); None when it began empty.
+        moved_from: the port it had before, when that was taken by somebody else; None otherwise.
         token: what opens the control paths and the proxy; not shown.
     """
 
@@ -63,7 +69,16 @@ class Running:
     isolation: str
     proxy: str
     dns: str
+    idle_seconds: float
+    kept: bool
+    taken_up: str | None
+    moved_from: int | None
     token: str = field(repr=False)
+
+    @property
+    def port(self) -> int:
+        """The TCP port of its endpoint URL."""
+        return int(self.url.rpartition(":")[2])
 
     @property
     def config_file(self) -> Path:
@@ -111,29 +126,34 @@ def find(folder: Path) -> Running | None:
 
 def start(
     folder: Path,
-    profile: str = "instant",
+    profile: str | None = None,
     *,
     idle_seconds: float = IDLE_SECONDS,
     parent_pid: int | None = None,
     port: int = 0,
     isolation: str = "auto",
+    keep: bool = False,
+    fresh: bool = False,
 ) -> Running:
     """The sandbox of that folder, started if it does not run yet; a running one is returned as it is.
 
     Args:
         folder: made if missing, for the owner alone.
-        profile: name of the timing profile: instant, brisk or real.
+        profile: name of the timing profile: instant, brisk or real; None for the one put aside, else brisk.
         idle_seconds: it ends after so many seconds without an API call.
         parent_pid: it ends when this process does.
-        port: TCP port on 127.0.0.1; 0 takes a free one.
+        port: TCP port on loopback; 0 takes the one of the world put aside if that is free, else a free one.
         isolation: `kernel` gives each function a network namespace of its own, or fails where the system has none;
             `shim` does without; `auto` takes what there is.
+        keep: put the world aside after each change, and take up the one that was put aside in that folder.
+        fresh: begin with an empty world and new keys; what was put aside there is deleted once that has begun.
 
     Raises:
-        UsageError: unknown profile, or a folder that cannot be a sandbox's.
+        UsageError: unknown profile, a folder that cannot be a sandbox's, or a world there that would be passed over.
+        StateError: what was put aside there cannot be taken up.
         PlinkError: it did not come up; `why` has its own words.
     """
-    if profile not in PROFILES:
+    if profile is not None and profile not in PROFILES:
         raise UsageError(f"there is no sandbox profile '{profile}'", hint=f"one of: {', '.join(PROFILES)}")
     folder = folder.absolute()
     with place.prepared(folder):
@@ -141,6 +161,8 @@ def start(
             return running
         # Nobody else is starting one now, so a held lock is a daemon on its way out.
         place.wait_until_free(folder, _STOP_WITHIN)
+        if (folder / place.SNAPSHOT).exists() and not keep and not fresh:
+            raise UsageError(f"a sandbox was put aside in {folder}", hint="start it, choose --fresh, or another folder")
         place.clear(folder)
         _launch(
             folder,
@@ -149,16 +171,30 @@ def start(
             parent_pid=parent_pid,
             port=port,
             isolation=isolation,
+            keep=keep,
+            fresh=fresh,
         )
         if running := find(folder):
             return running
     raise PlinkError("the sandbox ended right after its start", hint=f"cat {folder / place.LOG}")
 
 
+def differing(running: Running, wished: Mapping[str, Any]) -> list[str]:
+    """In what a sandbox that runs is other than wished, in words: "profile is brisk, not real".
+
+    Args:
+        running: it.
+        wished: profile, port, isolation, idle (seconds), throw_away; only what was asked for.
+    """
+    is_so = {"profile": running.profile, "port": running.port, "isolation": running.isolation}
+    is_so |= {"idle": running.idle_seconds, "throw_away": not running.kept}
+    return [f"{name} is {is_so[name]}, not {value}" for name, value in wished.items() if is_so[name] != value]
+
+
 def stop(folder: Path) -> bool:
     """End the sandbox of that folder and wait until it is gone; False when none was running.
 
-    It is asked first, and killed if it has not ended within 5 seconds.
+    It is asked first, and killed if it has not ended within 10 seconds.
     """
     folder = folder.absolute()
     if not (folder / place.LOCK).exists():
@@ -225,8 +261,12 @@ def _launch(folder: Path, **options: Any) -> None:
             )
         os.close(writing)
         ready, _, _ = select.select([reading], [], [], _START_WITHIN)
-        said = os.read(reading, 4096).decode() if ready else f"it was silent for {_START_WITHIN:.0f} s"
+        said = os.read(reading, 65536) if ready else b""
     finally:
         os.close(reading)
-    if said != "ready":
-        raise PlinkError("the sandbox did not start", why=said or None, hint=f"cat {folder / place.LOG}")
+    known = json.loads(said) if said else {"failure": "the sandbox did not start"}
+    if failure := known.pop("failure", None):
+        if not ready:
+            known["why"] = f"it was silent for {_START_WITHIN:.0f} s"
+        kind = StateError if known.get("code") == BAD_SNAPSHOT else PlinkError
+        raise kind(failure, **{"hint": f"cat {folder / place.LOG}", **known})

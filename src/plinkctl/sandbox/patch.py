@@ -25,6 +25,7 @@ SUPPORTED: Final = "5.2"
 #: The modules that declare changes. `install` imports them, so that declaring is all they have to do.
 PARTS: Final = (
     "plinkctl.sandbox.world",
+    "plinkctl.sandbox.pickles",
     "plinkctl.sandbox.manners.every_call",
     "plinkctl.sandbox.manners.queues",
     "plinkctl.sandbox.manners.quotas",

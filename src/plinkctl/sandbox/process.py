@@ -1,13 +1,14 @@
 """The sandbox's own process: leaves the command that started it, serves, and knows when to end.
 
 Started by `daemon.start` as `python -m plinkctl.sandbox.process FOLDER OPTIONS DESCRIPTOR`; the descriptor is a pipe
-into which it says `ready`, or what went wrong. It holds the folder's lock as long as it lives and takes the files with
-the keys away when it ends.
+into which it says that it serves, or what went wrong. It holds the folder's lock as long as it lives; when it ends it
+puts its world aside, if it keeps one, and takes the files away that are of use only while it runs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -19,10 +20,11 @@ import threading
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from plinkctl.errors import PlinkError, StateError
 from plinkctl.sandbox import folder as place
-from plinkctl.sandbox.clock import PROFILES
+from plinkctl.sandbox.clock import BRISK, PROFILES
 from plinkctl.sandbox.compute.isolation import hindrance
 from plinkctl.sandbox.daemon import Running
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from plinkctl.sandbox.compute.isolation import Isolation
     from plinkctl.sandbox.door.gateway import Server
+    from plinkctl.sandbox.world import World
 
 _log: Final = logging.getLogger(__name__)
 
@@ -45,19 +48,23 @@ def main(arguments: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     try:
-        _serve(folder, lambda: _say(report, "ready"), **options)
+        _serve(folder, lambda: _say(report), **options)
+    except PlinkError as error:
+        _log.error("%s: %s", error, error.why)
+        _say(report, error.message, why=error.why, hint=error.hint, code=error.code)
     except Exception as error:  # noqa: BLE001 - the last door of a process: told to the starter, kept in the log
         _log.exception("the sandbox failed")
         with contextlib.suppress(OSError):
-            _say(report, f"{error}")
+            _say(report, "the sandbox did not start", why=f"{error}")
     # At once: taking moto's modules apart politely costs a third of a second, and `stop` waits for it.
     logging.shutdown()
     os._exit(0)
 
 
-def _say(report: int, words: str) -> None:
-    """Tell the starting command how it went, and let go of it."""
-    os.write(report, words.encode()[:4096])
+def _say(report: int, failure: str | None = None, **more: str | None) -> None:
+    """Tell the starting command how it went, and let go of it: nothing, or what failed, why, and what to do."""
+    said = {name: value[:800] for name, value in {"failure": failure, **more}.items() if value}
+    os.write(report, json.dumps(said).encode())
     os.close(report)
 
 
@@ -65,11 +72,13 @@ def _serve(
     folder: Path,
     ready: Callable[[], None],
     *,
-    profile: str,
+    profile: str | None,
     idle_seconds: float,
     parent_pid: int | None,
     port: int,
     isolation: str,
+    keep: bool,
+    fresh: bool,
 ) -> None:
     lock = place.take_lock(folder)
     if lock is None:
@@ -78,24 +87,65 @@ def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     gone = _watch(parent_pid)
-    kept = _isolation(isolation)
+    kernel_or_shim = _isolation(isolation)
     # Functions unpack into our own folder, so that even after a crash it is known what to take away.
     (folder / place.FUNCTIONS).mkdir()
     tempfile.tempdir = str(folder / place.FUNCTIONS)
 
-    from plinkctl.sandbox import world  # noqa: PLC0415 - after the fork: two processes need not load moto
+    from plinkctl.sandbox import keeping, world  # noqa: PLC0415 - after the fork: two processes need not load moto
     from plinkctl.sandbox.door import gateway  # noqa: PLC0415 - after the fork: two processes need not load moto
 
-    with gateway.serve(world.World(profile=PROFILES[profile], isolation=kept), port) as server:
-        try:
-            _publish(folder, server)
+    aside = folder / place.SNAPSHOT
+    head, kept = (None if fresh or not keep else keeping.read(aside)) or (None, None)
+    settings = {**(kept.settings if kept else {"profile": BRISK}), "isolation": kernel_or_shim}
+    if profile is not None:
+        settings["profile"] = PROFILES[profile]
+    rather = head.port if head else 0
+    keeper = None
+    try:
+        with _served(gateway.serve, world.World(**settings), port, kept=kept, rather=rather) as server:
+            if fresh:
+                aside.unlink(missing_ok=True)
+            if keep:
+                server.gateway.keeper = keeper = keeping.Keeper(aside, server)
+                with contextlib.suppress(StateError):  # the keys at least; if not, `status` says so
+                    keeper.write()
+            _publish(
+                folder,
+                server,
+                idle_seconds=idle_seconds,
+                kept=keep,
+                taken_up=head.taken if head else None,
+                moved_from=rather if rather and not port and server.port != rather else None,
+            )
             _log.info("serving at %s", server.url)
             ready()
-            while not over.wait(0.25) and not gone() and server.gateway.idle() < idle_seconds:
+            while not over.wait(0.25) and not gone() and not _idle(server, idle_seconds):
                 pass
             _log.info("ending")
-        finally:
-            place.clear(folder)
+        if keeper is not None:
+            keeper.close()
+    finally:
+        place.clear(folder)
+
+
+def _idle(server: Server, seconds: float) -> bool:
+    """Whether it may end because nobody calls: not while it would take its world along."""
+    if server.gateway.idle() < seconds:
+        return False
+    keeper = server.gateway.keeper
+    return keeper is None or keeper.trouble is None
+
+
+def _served(serve: Callable[..., Server], sandbox: World, port: int, **more: Any) -> Server:
+    """Serve a world. Raises PlinkError when the port is somebody else's."""
+    try:
+        return serve(sandbox, port, **more)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or not port:
+            raise
+        why = f"port {port} is in use by another program"
+        raise PlinkError("the sandbox did not start", why=why, hint="plinkctl sandbox start --port 0") from error
 
 
 def _isolation(wanted: str) -> Isolation:
@@ -108,8 +158,11 @@ def _isolation(wanted: str) -> Isolation:
     return "shim" if why else "kernel"
 
 
-def _publish(folder: Path, server: Server) -> None:
-    """Write what clients and commands need; `info.json` last, since it is what makes the sandbox findable."""
+def _publish(folder: Path, server: Server, **more: Any) -> None:
+    """Write what clients and commands need; `info.json` last, since it is what makes the sandbox findable.
+
+    `more` is what of Running is not the server's.
+    """
     sandbox = server.world
     profiles = [
         f"[profile {account.alias}]\nregion = {sandbox.region}\nendpoint_url = {server.url}\n"
@@ -131,6 +184,7 @@ def _publish(folder: Path, server: Server) -> None:
         proxy=server.gateway.fabric.url,
         dns="{}:{}".format(*server.dns.address),
         token=server.token,
+        **more,
     )
     known = {name: value for name, value in asdict(running).items() if name != "folder"}
     fresh = folder / (place.INFO + place.FRESH)

@@ -22,13 +22,24 @@ _opener: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def status(running: Running) -> dict[str, Any]:
-    """Profile, region, accounts by alias, clock (`now`, `speed`), numbers of the last call and flow, idle seconds."""
+    """Profile, region, accounts by alias, clock (`now`, `speed`), numbers of the last call and flow, idle seconds;
+    in `kept` what `keep` says, or None.
+    """
     return dict(_ask(running, "GET", "status"))
 
 
 def reset(running: Running) -> None:
     """Forget every resource of both accounts, both logs and the fault rules; keys and accounts stay."""
     _ask(running, "POST", "reset")
+
+
+def keep(running: Running) -> dict[str, Any]:
+    """Put the world aside now: when it was `taken`, its `size` in bytes, and what `trouble` there is, or None.
+
+    Raises:
+        PlinkError: it is one that is not put aside.
+    """
+    return dict(_ask(running, "POST", "keep"))
 
 
 def calls(running: Running, *, since: int = 0) -> list[dict[str, Any]]:

@@ -91,4 +91,5 @@ def told(running: "Running") -> dict[str, Any]:
         "dns": running.dns,
         "authority_file": str(running.authority_file),
         "started": running.started,
+        "taken_up": running.taken_up,
     }

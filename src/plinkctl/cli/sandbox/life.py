@@ -2,8 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -12,6 +12,9 @@ from plinkctl.cli.options import Duration, option, output_options, together
 from plinkctl.cli.sandbox.common import finish, folder_option, place_of, running_in, told
 from plinkctl.cli.sandbox.trouble import read_rules
 from plinkctl.errors import PlinkError
+
+if TYPE_CHECKING:
+    from plinkctl.sandbox.daemon import Running
 
 _IDLE: Final = 3600.0
 # What AWS clients look at before their config file: left in place, it would lead them past the sandbox.
@@ -31,9 +34,7 @@ _OUTRANKING: Final = (
     option(
         "--profile",
         type=click.Choice(["instant", "brisk", "real"]),
-        default="brisk",
-        show_default=True,
-        help="How long things take: not at all, a moment, or as on AWS.",
+        help="How long things take: not at all, a moment, or as on AWS.  [default: as put aside, else brisk]",
         envvar=None,
     ),
     option(
@@ -42,7 +43,7 @@ _OUTRANKING: Final = (
         type=click.IntRange(0, 65535),
         default=0,
         metavar="PORT",
-        help="TCP port on 127.0.0.1.  [default: a free one]",
+        help="TCP port on 127.0.0.1 and [::1].  [default: as put aside, else a free one]",
     ),
     option(
         "--isolation",
@@ -59,6 +60,8 @@ _OUTRANKING: Final = (
         metavar="DURATION",
         help="End by itself after so long without a call.  [default: 1h]",
     ),
+    option("--fresh", is_flag=True, help="Begin empty; what was put aside is deleted.", envvar=None),
+    option("--throw-away", is_flag=True, help="Put nothing aside: what is in it ends with it.", envvar=None),
     option("--iam", is_flag=True, help="Enforce IAM: callers may do what their policies allow.", envvar=None),
     option("--faults", metavar="FILE", help="Fault rules to begin with, as JSON; - for stdin.", envvar=None),
     folder_option,
@@ -69,16 +72,22 @@ def start(
     ctx: click.Context,
     /,
     *,
-    profile: str,
+    profile: str | None,
     port: int,
     isolation: str,
     idle: float,
+    fresh: bool,
+    throw_away: bool,
     iam: bool,
     faults: str | None,
     folder: str | None,
     **_: Any,
 ) -> None:
-    """Start it; one that runs is left as it is."""
+    """Start it; one that runs is left as it is.
+
+    What was in the last one is taken up again: resources, keys, clock, settings. It is kept in the folder's file
+    `snapshot`, which is code: take up nobody else's.
+    """
 
     def work() -> Mapping[str, Any]:
         from plinkctl.sandbox import daemon, remote  # noqa: PLC0415
@@ -86,7 +95,17 @@ def start(
         place = place_of(folder)
         wanted = read_rules(faults) if faults is not None else None
         before = daemon.find(place)
-        running = daemon.start(place, profile, idle_seconds=idle, port=port, isolation=isolation)
+        if before and fresh:
+            raise PlinkError("a sandbox runs already, and is not empty", hint="plinkctl sandbox reset")
+        running = daemon.start(
+            place,
+            profile,
+            idle_seconds=idle,
+            port=port,
+            isolation=isolation,
+            keep=not throw_away,
+            fresh=fresh,
+        )
         if wanted is not None:
             try:
                 remote.set_faults(running, wanted, replace=True)
@@ -98,26 +117,65 @@ def start(
             remote.settings(running, enforced=True)
         known = "it runs already" if before else "it runs"
         where = f" --folder {shlex.quote(folder)}" if folder else ""
+        others = daemon.differing(running, _wished(ctx)) if before else []
+        _say_what_is_odd(running, others, where, ran=before is not None)
         click.echo(
             f'{known}; point any AWS client at it with:\n\n    eval "$(plinkctl sandbox env{where})"\n', err=True
         )
-        return told(running)
+        return {**told(running), "differing": others}
 
     finish(ctx, "sandbox start", work)
 
 
+def _wished(ctx: click.Context) -> dict[str, Any]:
+    """What was asked for of a sandbox, as `daemon.differing` takes it; defaults ask for nothing."""
+    names = ("profile", "port", "isolation", "idle", "throw_away")
+    given = [name for name in names if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    return {name: ctx.params[name] for name in given if ctx.params[name] not in (0, "auto")}
+
+
+def _say_what_is_odd(running: "Running", others: list[str], where: str, *, ran: bool) -> None:
+    """Tell a person what they might not expect of a sandbox that was started, or ran already."""
+    if running.taken_up and not ran:
+        click.echo(f"it was taken up as it was put aside at {running.taken_up}", err=True)
+    if others:
+        click.echo(f"it runs already, and not as asked: {'; '.join(others)}; to change that:", err=True)
+        click.echo(f"\n    plinkctl sandbox stop{where}\n", err=True)
+    if running.moved_from:
+        words = f"port {running.moved_from}, which it had before, is taken by another program: it is {running.port} now"
+        click.echo(f"{words}; who set its URL by hand must set it anew", err=True)
+
+
 @click.command()
-@together(folder_option, output_options)
+@together(
+    option("--force", is_flag=True, help="Even when its world cannot be put aside.", envvar=None),
+    folder_option,
+    output_options,
+)
 @click.pass_context
-def stop(ctx: click.Context, /, *, folder: str | None, **_: Any) -> None:
-    """End it. What was in it is gone."""
+def stop(ctx: click.Context, /, *, force: bool, folder: str | None, **_: Any) -> None:
+    """End it. What is in it is put aside, and `start` takes it up again."""
 
     def work() -> Mapping[str, Any]:
-        from plinkctl.sandbox import daemon  # noqa: PLC0415
+        from plinkctl.sandbox import daemon, remote  # noqa: PLC0415
 
-        return {"stopped": daemon.stop(place_of(folder))}
+        place = place_of(folder)
+        running = daemon.find(place)
+        if running and running.kept and not force and (trouble := _last_trouble(remote.keep, running)):
+            raise PlinkError(
+                "the sandbox cannot be put aside, so it runs on", why=trouble, hint="plinkctl sandbox stop --force"
+            )
+        return {"stopped": daemon.stop(place)}
 
     finish(ctx, "sandbox stop", work)
+
+
+def _last_trouble(keep: Callable[["Running"], Mapping[str, Any]], running: "Running") -> str | None:
+    """Why it cannot be put aside; None when it was. One that does not even answer is no reason to let it run."""
+    try:
+        return keep(running)["trouble"]  # type: ignore[no-any-return]  # text or None
+    except PlinkError:
+        return None
 
 
 @click.command()
@@ -182,7 +240,7 @@ def reset(ctx: click.Context, /, *, folder: str | None, **_: Any) -> None:
 @together(folder_option, output_options)
 @click.pass_context
 def purge(ctx: click.Context, /, *, folder: str | None, **_: Any) -> None:
-    """End it, and delete its folder with everything in it: keys, logs, all."""
+    """End it, and delete its folder: keys, logs, what was put aside, all."""
 
     def work() -> Mapping[str, Any]:
         from plinkctl.sandbox import daemon  # noqa: PLC0415

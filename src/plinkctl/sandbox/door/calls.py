@@ -92,6 +92,11 @@ class Calls:
         """The number of the last call ever; 0 before the first."""
         return self._count
 
+    def go_on_from(self, number: int) -> None:
+        """Let the next call be the one after that number, which another process has come to."""
+        with self._lock:
+            self._count = number
+
     def forget(self) -> None:
         """Empty the log; numbers go on."""
         with self._lock:

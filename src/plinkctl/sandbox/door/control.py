@@ -15,10 +15,12 @@ are JSON. This module translates; it keeps nothing.
     GET  /_sandbox/faults            the fault rules with their counts, and how many effects are yet to land
     POST /_sandbox/faults            {"rules": [...]}: more rules, all or none; ?replace=1 puts them in place of all
     DELETE /_sandbox/faults?name=N   take that rule away, or without a name all
+    POST /_sandbox/keep              put the world aside now, and say how that went
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import secrets
@@ -28,6 +30,7 @@ from urllib.parse import parse_qs
 
 from werkzeug.wrappers import Response
 
+from plinkctl.errors import StateError
 from plinkctl.sandbox import neighbours, world
 from plinkctl.sandbox.census import census
 from plinkctl.sandbox.door import catalogue, rules, settings
@@ -52,7 +55,10 @@ def answer(gateway: Gateway, environ: dict[str, Any], body: bytes, *, token: str
     gateway.land()
     try:
         wish = _Wish(query, json.loads(body or b"null"), environ["HTTP_HOST"])
-        return _say(_PATHS[asked](gateway, wish))
+        said = _PATHS[asked](gateway, wish)
+        if asked[0] != "GET":
+            gateway.changed()
+        return _say(said)
     except rules.RulesError as error:
         return _say({"error": "the fault rules cannot be used; none was taken", "problems": error.problems}, 400)
     except ValueError as error:
@@ -68,6 +74,14 @@ class _Wish:
     query: Mapping[str, str]
     content: Any
     host: str
+
+
+def _keep(gateway: Gateway, _wish: _Wish) -> Any:
+    if gateway.keeper is None:
+        raise LookupError("this sandbox is not put aside")
+    with contextlib.suppress(StateError):  # it is in what is told
+        gateway.keeper.write()
+    return gateway.keeper.told()
 
 
 def _calls(gateway: Gateway, wish: _Wish) -> Any:
@@ -131,6 +145,7 @@ _PATHS: Final[dict[tuple[str, str], Callable[[Gateway, _Wish], Any]]] = {
     ("GET", "faults"): _faults,
     ("POST", "faults"): _set_faults,
     ("DELETE", "faults"): _clear_faults,
+    ("POST", "keep"): _keep,
 }
 
 
@@ -147,7 +162,7 @@ def set_faults(gateway: Gateway, document: Any, *, replace: bool) -> None:
 
 
 def status(gateway: Gateway) -> dict[str, Any]:
-    """What runs: profile, accounts, region, clock, and how much has happened."""
+    """What runs: profile, accounts, region, clock, how much has happened, and whether it is put aside."""
     sandbox = gateway.world
     return {
         "profile": sandbox.profile.name,
@@ -159,6 +174,7 @@ def status(gateway: Gateway) -> dict[str, Any]:
         "faults": len(sandbox.faults.rules),
         "landing": len(sandbox.faults.late),
         "idle_seconds": round(gateway.idle(), 1),
+        "kept": gateway.keeper.told() if gateway.keeper else None,
     }
 
 

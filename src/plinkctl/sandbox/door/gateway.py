@@ -31,16 +31,18 @@ from plinkctl.sandbox.door.calls import Calls
 from plinkctl.sandbox.door.faults import Late
 from plinkctl.sandbox.door.wires import HOST, WIRE, Listener, Wire, loopback
 from plinkctl.sandbox.fabric.wire import Fabric
+from plinkctl.sandbox.manners.visibility import READS
 from plinkctl.sandbox.names.server import PublicDns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
     from flask import Flask
 
     from plinkctl.sandbox.access.principals import Caller
     from plinkctl.sandbox.door.rules import Rule
+    from plinkctl.sandbox.keeping import Keeper, Kept
 
 _log: Final = logging.getLogger(__name__)
 #: Loaded before the first caller comes, who would otherwise wait for their modules.
@@ -54,12 +56,16 @@ class Gateway:
         sandbox: the world behind it; it must be the current one of the process.
         fabric: the data path of that world.
         token: what opens the control paths.
+
+    Attributes:
+        keeper: what puts the world aside, if it is kept at all.
     """
 
     def __init__(self, sandbox: world.World, fabric: Fabric, *, token: str) -> None:
         self.world: world.World = sandbox
         self.fabric = fabric
         self.calls = Calls()
+        self.keeper: Keeper | None = None
         self._token = token
         self._moto = DomainDispatcherApplication(_backend_app)
         self._tally = threading.Lock()
@@ -70,6 +76,22 @@ class Gateway:
         """Load the services a link needs, so that no first call has to wait for imports."""
         for service in _WARM:
             self._moto.app_instances[service] = _backend_app(service)
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[None]:
+        """Let nothing change for a moment: neither resources nor what the door itself counts."""
+        with self.world.lock, self._tally:
+            yield
+
+    def changed(self) -> None:
+        """Say that something has changed that is to survive this process."""
+        if self.keeper is not None:
+            self.keeper.changed()
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Of the last call and the last flow."""
+        return (self.calls.last, self.fabric.last)
 
     def idle(self) -> float:
         """Seconds since the last API call ended; 0 while one is being answered."""
@@ -130,6 +152,8 @@ class Gateway:
         with self._tally:
             found = sandbox.faults.strikes(call.asked, call.account)
             slow = [strike.rule for strike in found if strike.rule.effect == "latency"]
+        if found:
+            self.changed()  # how often a rule has fired
         # Latency is the sandbox's time; a frozen clock has none. That of a rule is real, as the caller's patience is.
         if (speed := sandbox.clock.speed) > 0 and (latency := sandbox.profile.latency):
             time.sleep(latency / speed)
@@ -168,7 +192,11 @@ class Gateway:
         environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
         try:
             with self.world.lock:
-                return Response.from_app(self._moto, environ, buffered=True)
+                try:
+                    return Response.from_app(self._moto, environ, buffered=True)
+                finally:
+                    if not asked.action.startswith(READS):
+                        self.changed()
         except DeniedError as denied:
             return refusals.denied(asked, str(denied))
         except NotImplementedError as error:
@@ -250,22 +278,23 @@ class Server:
     """A sandbox that is being served from a thread of this process. Close it, or use it with `with`.
 
     Attributes:
-        url: what clients take as endpoint URL. The same port answers at [::1], where the machine has it.
+        url, port: what clients take as endpoint URL, and its port, which answers at [::1] too where the machine has it.
         token: what opens the control paths (see `control`).
         gateway: the application.
         dns: what answers as public DNS would.
     """
 
-    def __init__(self, gateway: Gateway, dns: PublicDns, *, token: str, port: int) -> None:
+    def __init__(self, gateway: Gateway, dns: PublicDns, *, token: str, port: int, rather: int = 0) -> None:
         self.gateway = gateway
         self.dns = dns
         self.world = gateway.world
         self.token = token
         self._listeners: list[Listener] = []
-        for bound in loopback(port):
+        for bound in loopback(port, rather=rather):
             with bound:
                 self._listeners.append(Listener(bound, gateway))
-        self.url = f"http://{HOST}:{self._listeners[0].port}"
+        self.port = self._listeners[0].port
+        self.url = f"http://{HOST}:{self.port}"
         self._threads = [
             threading.Thread(target=one.serve_forever, args=(0.05,), daemon=True, name="gateway")
             for one in self._listeners
@@ -291,19 +320,23 @@ class Server:
         self.close()
 
 
-def serve(sandbox: world.World, port: int = 0, *, token: str | None = None) -> Server:
+def serve(
+    sandbox: world.World, port: int = 0, *, token: str | None = None, kept: Kept | None = None, rather: int = 0
+) -> Server:
     """Begin a world, so that it is the one of this process, and serve it on loopback.
 
     Args:
         sandbox: the world.
         port: TCP port; 0 takes a free one.
         token: what opens the control paths; a random one if not given.
+        kept: what was put aside of that world, to take up again.
+        rather: with port 0, the one to take if it is free.
 
     Raises:
         OSError: the port is taken.
         patch.IncompatibleMoto: the installed moto does not fit.
     """
-    world.begin(sandbox)
+    world.begin(sandbox, kept.resources if kept else None)
     token = token or secrets.token_urlsafe(32)
     with contextlib.ExitStack() as opened:
         fabric = Fabric(sandbox)
@@ -311,7 +344,10 @@ def serve(sandbox: world.World, port: int = 0, *, token: str | None = None) -> S
         dns = PublicDns(sandbox)
         opened.callback(dns.close)
         gateway = Gateway(sandbox, fabric, token=token)
+        if kept:
+            gateway.calls.go_on_from(kept.numbers[0])
+            fabric.go_on_from(kept.numbers[1])
         gateway.warm_up()
-        server = Server(gateway, dns, token=token, port=port)
+        server = Server(gateway, dns, token=token, port=port, rather=rather)
         opened.pop_all()  # from here on they are the server's to close
         return server

@@ -141,17 +141,21 @@ class Handler(WSGIRequestHandler):
         _log.debug(message, *args)
 
 
-def loopback(port: int) -> list[socket.socket]:
+def loopback(port: int, *, rather: int = 0) -> list[socket.socket]:
     """Sockets that listen on loopback at one port: that of IPv4 and, where the machine has it, that of IPv6.
 
     Bound here, not by werkzeug, which ends the process when a port is taken.
 
     Args:
         port: TCP port; 0 takes one that is free in both.
+        rather: with port 0, the one to take if it is free.
 
     Raises:
         OSError: the port is taken in one of them.
     """
+    if rather and not port:
+        with contextlib.suppress(OSError):
+            return loopback(rather)
     for chance in range(20):
         first = socket.create_server((HOST, port), backlog=_BACKLOG)
         try:

@@ -152,6 +152,16 @@ class Fabric:
                 )
             )
 
+    @property
+    def last(self) -> int:
+        """The number of the last flow ever; 0 before the first."""
+        return self._count
+
+    def go_on_from(self, number: int) -> None:
+        """Let the next flow be the one after that number, which another process has come to."""
+        with self._tally:
+            self._count = number
+
     def close(self) -> None:
         """Stop listening. Streams that stand are not waited for."""
         global _current
