@@ -128,6 +128,7 @@ def everything(running: daemon.Running) -> Any:
     user = consumer.client("iam")
     user.create_user(UserName="guest")
     user.create_access_key(UserName="guest")
+    here.lent = consumer.client("sts").get_session_token()["Credentials"]
     return here
 
 
@@ -207,6 +208,15 @@ def test_everything_is_there_again(start: Callable[..., daemon.Running], folder:
         assert after[name] == before[name], name
     number = remote.status(again)["calls"]
     assert number > (calls if how == "stop" else 0)  # numbers go on; a crash may forget those of reads
+    lent = boto3.client(
+        "sts",
+        aws_access_key_id=here.lent["AccessKeyId"],
+        aws_secret_access_key=here.lent["SecretAccessKey"],
+        aws_session_token=here.lent["SessionToken"],
+        region_name=again.region,
+        endpoint_url=again.url,
+    )
+    assert lent.get_caller_identity()["Account"] == "222222222222"
     # The clients made before still work, and so does the link.
     assert here.invoke().value["body"] == "Hello from ALB!"
     assert Account(again, "consumer").client("s3").get_object(Bucket="states", Key="one.json")["Body"].read() == b"{}"

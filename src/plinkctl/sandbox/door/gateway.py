@@ -49,6 +49,10 @@ _log: Final = logging.getLogger(__name__)
 _WARM: Final = ("ec2", "elbv2", "iam", "sts", "awslambda", "logs")
 
 
+#: Calls that read by their name, and yet give away keys.
+_GIVING: Final = frozenset({"GetSessionToken", "GetFederationToken"})
+
+
 class Gateway:
     """The WSGI application. It holds the log of calls and knows how long nobody has called.
 
@@ -195,7 +199,7 @@ class Gateway:
                 try:
                     return Response.from_app(self._moto, environ, buffered=True)
                 finally:
-                    if not asked.action.startswith(READS):
+                    if not asked.action.startswith(READS) or asked.action in _GIVING:
                         self.changed()
         except DeniedError as denied:
             return refusals.denied(asked, str(denied))
