@@ -93,7 +93,7 @@ def ours() -> Iterator[Door]:
     folder = Path(tempfile.mkdtemp(prefix="plinkctl-bench-"))
     try:
         begun = time.monotonic()
-        running = daemon.start(folder / "sandbox", "instant", parent_pid=os.getpid())
+        running = daemon.start(folder / "sandbox", "instant", parent_pid=os.getpid(), keep=True)  # as users have it
         spent = time.monotonic() - begun
         remote.settings(running, quotas=_NO_QUOTAS)
         _on_first_core(running.pid)

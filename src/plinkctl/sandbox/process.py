@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import json
 import logging
 import os
@@ -43,6 +44,8 @@ def main(arguments: list[str]) -> None:
     if os.fork():
         os._exit(0)
     os.umask(0o077)
+    # What is there before the first call stays, so nobody need look through it for rubbish: not now, and not later.
+    gc.disable()
     folder, options, report = Path(arguments[0]), json.loads(arguments[1]), int(arguments[2])
     os.set_inheritable(report, False)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -118,6 +121,8 @@ def _serve(
                 taken_up=head.taken if head else None,
                 moved_from=rather if rather and not port and server.port != rather else None,
             )
+            gc.freeze()
+            gc.enable()
             _log.info("serving at %s", server.url)
             ready()
             while not over.wait(0.25) and not gone() and not _idle(server, idle_seconds):
