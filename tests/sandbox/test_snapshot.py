@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from papers import paper
 from whole import consume, provide
 
@@ -241,15 +242,23 @@ def test_what_is_pending_goes_on_and_the_clock_with_it(start: Callable[..., daem
         return str(elb.describe_load_balancers()["LoadBalancers"][0]["State"]["Code"])
 
     assert state() == "provisioning"
+    late = {"action": "ec2:CreateVpc", "effect": "error", "when": "late", "delay": 50, "times": 1}
+    remote.set_faults(running, {"rules": [{"name": "late", **late}]})
+    with pytest.raises(ClientError):
+        ec2.create_vpc(CidrBlock="10.8.0.0/16")
     daemon.stop(folder)
     again = start()
     assert again.profile == "real"
+    assert remote.faults(again)["landing"] == 1
     now = remote.status(again)["clock"]
     assert now["speed"] == 0
     assert now["now"] > frozen["now"]  # by what it was advanced since, and by nothing else
     assert state() == "provisioning"
     remote.set_clock(again, advance=100)
     assert state() == "active"
+    remote.set_clock(again, advance=60)  # until it is seen
+    assert "10.8.0.0/16" in [one["CidrBlock"] for one in ec2.describe_vpcs()["Vpcs"]]
+    assert remote.faults(again)["landing"] == 0
     remote.set_clock(again, speed=1_000_000)
     daemon.stop(folder)
     stopped = time.time()

@@ -117,6 +117,7 @@ _HELP: dict[type, Callable[[Any], Any] | None] = {
     types.MethodType: lambda value: (_method, (value.__self__, value.__func__.__name__)),
     type(threading.Lock()): lambda _: (_lock, ()),
     type(threading.RLock()): lambda _: (_rlock, ()),
+    threading.Condition: lambda _: (_condition, ()),
     weakref.WeakValueDictionary: lambda value: (weakref.WeakValueDictionary, (), None, None, iter(value.items())),
 }
 
@@ -191,6 +192,10 @@ def _rlock() -> Any:
     return threading.RLock()
 
 
+def _condition() -> Any:
+    return threading.Condition()
+
+
 def _key(der: bytes) -> Any:
     # Not proven again: that takes a tenth of a second, and it was a key when it was written.
     return serialization.load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
@@ -203,7 +208,7 @@ def _filled(kind: type, factory: Any) -> Any:
 
 
 _MAKERS: Final[dict[str, Callable[..., Any]]] = {
-    made.__name__: made for made in (_inner, _method, _lock, _rlock, _key, _filled)
+    made.__name__: made for made in (_inner, _method, _lock, _rlock, _condition, _key, _filled)
 }
 
 

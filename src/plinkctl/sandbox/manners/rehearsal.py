@@ -7,13 +7,12 @@ changes nothing, because nothing it has touched is kept.
 from __future__ import annotations
 
 import contextlib
-import pickle
 from typing import TYPE_CHECKING, Any, Final
 
-from moto.core.base_backend import BackendDict
 from moto.ec2.exceptions import DryRunClientError
 from moto.ec2.responses._base_response import EC2BaseResponse
 
+from plinkctl.sandbox import pickles
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
@@ -42,24 +41,14 @@ def rehearse(method: Callable[[], Any]) -> Any:
 @contextlib.contextmanager
 def _copied() -> Iterator[None]:
     """Let moto work on a copy. The caller holds the world's lock."""
-    in_use: Any = BackendDict
-    services = [one for one in in_use._instances if one.service_name in _TOUCHED]
-    places = [(service, account, regions) for service in services for account, regions in service.items()]
-    live = [dict(regions) for _, _, regions in places]
+    live = pickles.in_use()
     # All at once, so that what is one thing in two places is one thing in the copy as well.
-    copies = pickle.loads(pickle.dumps(live))  # noqa: S301 - written a moment ago, by us
+    copies = pickles.loads(pickles.dumps([place for place in live if place[0] in _TOUCHED]))
+    pickles.put([place for place in live if place[0] not in _TOUCHED] + copies)
     try:
-        for (_, _, regions), copy in zip(places, copies, strict=True):
-            regions.update(copy)
         yield
     finally:
-        # Also what came into use meanwhile, an account or a region, is forgotten.
-        for service in services:
-            service.clear()
-        for (service, account, regions), backends in zip(places, live, strict=True):
-            service[account] = regions
-            regions.clear()
-            regions.update(backends)
+        pickles.put(live)  # also what came into use meanwhile, an account or a region, is forgotten
 
 
 @override(EC2BaseResponse, "error_on_dryrun")
