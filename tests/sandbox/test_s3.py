@@ -13,6 +13,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 
+from plinkctl.sandbox.door import control
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -249,3 +251,12 @@ def test_what_is_stored_has_the_sandboxs_time(sandbox: world.World, s3: Any) -> 
     s3.put_object(Bucket="state", Key="a", Body=b"x")
     written = s3.head_object(Bucket="state", Key="a")["LastModified"].timestamp()
     assert 0 <= sandbox.clock.now() - written < 1
+
+
+def test_a_conflict_can_be_asked_for(served: gateway.Server, s3: Any) -> None:
+    rule = {"name": "conflict", "action": "s3:PutObject", "effect": "error", "times": 1, "status": 409}
+    document = {"rules": [{**rule, "code": "ConditionalRequestConflict"}]}
+    control.set_faults(served.gateway, document, replace=True)
+    write = {"Bucket": "state", "Key": "a", "Body": b"x", "IfNoneMatch": "*"}
+    assert status(s3.put_object, **write) == (409, "ConditionalRequestConflict")
+    s3.put_object(**write)
