@@ -147,7 +147,7 @@ def test_a_sandbox_begins_with_rules_or_not_at_all(shell: Shell, tmp_path: Path)
     place = str(tmp_path / "another")
     wrong = shell("sandbox", "start", "--folder", place, "--faults", write(shell.folder, {"action": "x"}))
     assert wrong.code == 2
-    assert shell.ok("sandbox", "status", "--folder", place) == {"running": False}
+    assert shell.ok("sandbox", "status", "--folder", place) == {"running": False, "kept": None}
     try:
         shell.ok("sandbox", "start", "--folder", place, "--faults", write(shell.folder, RESET))
         assert len(shell.ok("sandbox", "faults", "list", "--folder", place)["rules"]) == 1

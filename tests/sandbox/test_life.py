@@ -31,9 +31,13 @@ def test_it_goes_on_where_it_was_until_it_is_purged(shell: Shell) -> None:
     assert first["taken_up"] is None
     shell.ok("sandbox", "clock", "--freeze", "--advance", "90s")
     assert shell.ok("sandbox", "stop") == {"stopped": True}
+    aside = shell.ok("sandbox", "status")["kept"]
+    assert aside["taken"] > "20"
+    assert aside["trouble"] is None
     done = shell("sandbox", "start", "-o", "json")
     assert "taken up as it was put aside at" in done.err
     second = done.data
+    assert second["taken_up"] == aside["taken"]
     assert (second["url"], second["profile"]) == (first["url"], "instant")
     status = shell.ok("sandbox", "status")
     assert status["clock"]["speed"] == 0
@@ -75,7 +79,9 @@ def test_a_damaged_snapshot_is_refused_with_the_command_that_helps(shell: Shell)
     assert "ends too early: " in done.err
     assert f"plinkctl sandbox start --fresh --folder {folder}" in done.err
     assert "Traceback" not in done.err + done.out
-    assert shell.ok("sandbox", "status") == {"running": False}
+    status = shell.ok("sandbox", "status")
+    assert status["running"] is False
+    assert "ends too early" in status["kept"]["trouble"]
     assert shell.ok("sandbox", "start", "--fresh", "--folder", str(folder))["taken_up"] is None
 
 

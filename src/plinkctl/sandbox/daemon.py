@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plinkctl.errors import PlinkError, StateError, UsageError
 from plinkctl.sandbox import folder as place
+from plinkctl.sandbox import snapshot
 from plinkctl.sandbox.clock import PROFILES
-from plinkctl.sandbox.snapshot import BAD_SNAPSHOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -179,6 +179,18 @@ def start(
     raise PlinkError("the sandbox ended right after its start", hint=f"cat {folder / place.LOG}")
 
 
+def aside(folder: Path) -> dict[str, Any] | None:
+    """What is put aside in that folder, where none runs; None for nothing.
+
+    `taken` and `size` as for one that runs (see `keeping`); `trouble` says why it would not be taken up, if so.
+    """
+    try:
+        found = snapshot.read(folder.absolute() / place.SNAPSHOT)
+    except StateError as error:
+        return {"taken": None, "size": None, "trouble": error.why}
+    return {"taken": found[0].taken, "size": found[0].size, "trouble": None} if found else None
+
+
 def differing(running: Running, wished: Mapping[str, Any]) -> list[str]:
     """In what a sandbox that runs is other than wished, in words: "profile is brisk, not real".
 
@@ -268,5 +280,5 @@ def _launch(folder: Path, **options: Any) -> None:
     if failure := known.pop("failure", None):
         if not ready:
             known["why"] = f"it was silent for {_START_WITHIN:.0f} s"
-        kind = StateError if known.get("code") == BAD_SNAPSHOT else PlinkError
+        kind = StateError if known.get("code") == snapshot.BAD_SNAPSHOT else PlinkError
         raise kind(failure, **{"hint": f"cat {folder / place.LOG}", **known})

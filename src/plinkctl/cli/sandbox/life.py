@@ -110,8 +110,8 @@ def start(
             try:
                 remote.set_faults(running, wanted, replace=True)
             except PlinkError:
-                if before is None:
-                    daemon.stop(place)
+                if before is None:  # it is as if it had not been started
+                    (daemon.stop if running.taken_up else daemon.purge)(place)
                 raise
         if iam:
             remote.settings(running, enforced=True)
@@ -187,8 +187,10 @@ def status(ctx: click.Context, /, *, folder: str | None, **_: Any) -> None:
     def work() -> Mapping[str, Any]:
         from plinkctl.sandbox import daemon, remote  # noqa: PLC0415
 
-        running = daemon.find(place_of(folder))
-        return {"running": False} if running is None else {"running": True, **told(running), **remote.status(running)}
+        place = place_of(folder)
+        if (running := daemon.find(place)) is None:
+            return {"running": False, "kept": daemon.aside(place)}
+        return {"running": True, **told(running), **remote.status(running)}
 
     finish(ctx, "sandbox status", work)
 
