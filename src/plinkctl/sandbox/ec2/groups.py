@@ -125,6 +125,7 @@ def _all_or_nothing(response: Any, method: str) -> list[Any]:
             changing(backend, "rule", f"{group.id} {len(before[0]) + len(before[1])}", group, _direction(method))
         if method.startswith("revoke"):
             del arguments["sgrule_tags"]
+            _check_six(backend, group, arguments["ip_ranges"])
         try:
             _check_rule_ids(group, method, arguments["security_rule_ids"])
             result = getattr(backend, method)(**arguments)
@@ -140,6 +141,14 @@ def _all_or_nothing(response: Any, method: str) -> list[Any]:
 def _direction(method: str) -> str:
     """The attribute of moto's group that a call changes."""
     return "egress_rules" if method.endswith("egress") else "ingress_rules"
+
+
+def _check_six(backend: Any, group: Any, ranges: list[dict[str, str]]) -> None:
+    """Refuse to take an IPv6 rule from a group whose VPC has no IPv6; moto would pass it over in silence."""
+    if any("CidrIpv6" in one for one in ranges) and not backend.get_vpc(group.vpc_id).get_cidr_block_association_set(
+        ipv6=True
+    ):
+        raise EC2ClientError("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 
 
 def _check_rule_ids(group: Any, method: str, rule_ids: list[str]) -> None:

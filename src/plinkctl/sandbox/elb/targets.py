@@ -30,7 +30,7 @@ from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 FakeTargetGroup: Any = models.FakeTargetGroup
 _Found = tuple[str, str | None, str | None]
@@ -66,6 +66,7 @@ def _create(original: Any, self: Any, name: str, **kwargs: Any) -> Any:
             )
     if kwargs.get("target_type") == "alb" and kwargs.get("protocol") != "TCP":
         raise ValidationError("Protocol must be TCP for target groups with target type 'alb'")
+    _check_health(kwargs)
     refuse_more("target-groups", len(self.target_groups))
     group = original(self, name, **kwargs)
     group.sandbox = Group(asked=asked)
@@ -73,6 +74,27 @@ def _create(original: Any, self: Any, name: str, **kwargs: Any) -> Any:
     born(self, "target group", self.target_groups, group.arn, group.arn)
     changing(self, "tags", group.arn, self.tagging_service.tags, group.arn, new=True)
     return group
+
+
+def _check_health(asked: Mapping[str, Any]) -> None:
+    """The health check of a new group: in the API reference's bounds, and in HTTP where the target is a load balancer.
+
+    Raises:
+        ValidationError: it is not; the words are ours.
+    """
+    for name, low, high in (
+        ("healthcheck_interval_seconds", 5, 300),
+        ("healthy_threshold_count", 2, 10),
+        ("unhealthy_threshold_count", 2, 10),
+    ):
+        if asked.get(name) is not None and not low <= int(asked[name]) <= high:
+            what = name.replace("_", " ").capitalize()
+            raise ValidationError(f"{what} '{asked[name]}' must be at least {low} and at most {high}")
+    protocol = asked.get("healthcheck_protocol")
+    if asked.get("target_type") == "alb" and protocol not in (None, "HTTP", "HTTPS"):
+        raise ValidationError(
+            f"Health check protocol '{protocol}' must be one of 'HTTP, HTTPS' for target groups with target type 'alb'"
+        )
 
 
 @override(ELBv2Backend, "delete_target_group")
