@@ -120,6 +120,22 @@ def test_tags_go_with_what_surrounds_a_network(provider: Side) -> None:
     assert ec2.describe_tags(Filters=mine)["Tags"] == []
 
 
+# ---------------------------------------------------------------------------------------------- endpoints
+
+
+def test_a_rejected_endpoint_gives_up_subnets_and_groups_and_stays_rejected(
+    offer: Callable[..., Any], place: Callable[..., Any]
+) -> None:
+    made, here = offer("use1-az1", "use1-az2"), place("use1-az1", "use1-az2")
+    endpoint = here.connect(made.name)
+    made.ec2.accept_vpc_endpoint_connections(ServiceId=made.id, VpcEndpointIds=[endpoint])
+    made.ec2.reject_vpc_endpoint_connections(ServiceId=made.id, VpcEndpointIds=[endpoint])
+    here.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveSubnetIds=here.subnets[1:])
+    (found,) = here.ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
+    assert (found["State"], found["SubnetIds"]) == ("rejected", here.subnets[:1])
+    here.ec2.delete_subnet(SubnetId=here.subnets[1])
+
+
 # ---------------------------------------------------------------------------------------- load balancers
 
 

@@ -124,11 +124,12 @@ def _modify(_original: Any, self: Any) -> ActionResult:
     """ModifyVpcEndpoint: subnets, addresses, groups, DNS. A policy can only be what it is; ResetPolicy changes nothing.
 
     Whether AWS takes a change while another is `pending` is not established. Here it does: Terraform changes groups and
-    subnets of one endpoint one after the other without looking.
+    subnets of one endpoint one after the other without looking. Nor is it established for a rejected endpoint, which
+    stays rejected: Terraform, which destroys an acceptance by a rejection, may take subnets and groups away after it.
     """
     endpoint = own_endpoint(self.ec2_backend, self._get_param("VpcEndpointId"))
     state = endpoint.state(world.now())
-    if state not in ("available", "pending", "pendingAcceptance"):
+    if state not in ("available", "pending", "pendingAcceptance", "rejected"):
         raise EC2ClientError("InvalidState", f"The endpoint {endpoint.id} cannot be modified in state {state}")
     vpc = self.ec2_backend.get_vpc(endpoint.vpc_id)
     endpoint.change(_shape(self, vpc, endpoint.service, endpoint))
