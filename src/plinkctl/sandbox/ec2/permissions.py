@@ -12,9 +12,9 @@ from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError, InvalidServiceName
 from moto.ec2.responses.vpc_service_configuration import VPCEndpointServiceConfiguration as Services
 from moto.ec2.responses.vpcs import VPCs
-from moto.iam.models import iam_backends
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.access.principals import find as find_caller
 from plinkctl.sandbox.ec2.answers import filtered, paged
 from plinkctl.sandbox.ec2.services import Grant, Service, all_services, called, own_service
 from plinkctl.sandbox.patch import override
@@ -50,11 +50,11 @@ def principals(response: Any) -> frozenset[str]:
     """
     account, key = response.current_account, response.get_access_key()
     found = {"*", f"arn:aws:iam::{account}:root"}
-    known: Any = iam_backends[account]["aws"].access_keys.get(key)
-    if role := getattr(known, "role_arn", None):  # moto's STS puts it on the keys of a session
+    known = find_caller(key)
+    if known and known.session and (role := known.session.role_arn):
         found.add(f"arn:aws:iam::{account}:role/{role.rpartition('/')[2]}")
     elif known:
-        found.add(f"arn:aws:iam::{account}:user/{known.user_name}")
+        found.add(f"arn:aws:iam::{account}:user/{known.user.name}")
     return frozenset(found)
 
 
