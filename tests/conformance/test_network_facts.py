@@ -179,7 +179,7 @@ def test_groups(provider: Any, refused: Any) -> None:
 
 
 @fact("group.rule-duplicate", "group.rule-all-or-none", "group.rule-tags")
-def test_rules(provider: Any, refused: Any) -> None:
+def test_rules(target: Any, provider: Any, refused: Any) -> None:
     ec2, vpc = provider.ec2, network(provider).vpc
     made = group(provider, vpc, "door")
     first, second = tcp(80, cidr="10.0.0.0/24"), tcp(81, cidr="10.0.0.0/24")
@@ -192,9 +192,12 @@ def test_rules(provider: Any, refused: Any) -> None:
     both = {"GroupId": made, "IpPermissions": [*second, *first]}
     refused("InvalidPermission.Duplicate", ec2.authorize_security_group_ingress, **both)
     mine = [{"Name": "group-id", "Values": [made]}]
-    [rule] = ec2.describe_security_group_rules(Filters=mine)["SecurityGroupRules"]
-    assert rule["FromPort"] == 80
-    assert {"Key": "proof", "Value": "v"} in rule["Tags"]
+
+    def told() -> Any:
+        return ec2.describe_security_group_rules(Filters=mine)["SecurityGroupRules"]
+
+    assert [rule["FromPort"] for rule in told()] == [80]
+    assert target.until(lambda: {"Key": "proof", "Value": "v"} in told()[0]["Tags"], 60)
 
 
 @fact("group.reference-blocks", "group.reference-found")

@@ -25,7 +25,11 @@ _STEP: Final = 5.0
 
 #: How long a call that does not find what was just made is repeated: AWS tells of new things a little later.
 _UNSEEN: Final = 4
-_UNSEEN_STEP: Final = 1.0
+_UNSEEN_STEP: Final = 2.0
+
+#: Waited after each creation, for lists and filters leave out what is too new without a word.
+_SEEN: Final = 5.0
+_MAKING: Final = ("Create", "Authorize", "Import", "Put", "Attach")
 
 #: Creation -> where its answer has the IDs, and the call and parameter that delete one. Deleted in the order of this
 #: table, so what stands on others comes first.
@@ -132,21 +136,23 @@ class AwsTarget:
             context["conformance"] = json.loads(params["body"])
 
     def _keep(self, side: Side, parsed: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
-        """Write down what a call made."""
-        if model.name not in _DELETIONS or "Error" in parsed:
+        """Write down what a call made, and give it time to be seen."""
+        if "Error" in parsed or not model.name.startswith(_MAKING):
+            return
+        time.sleep(_SEEN * self._patience)
+        if model.name not in _DELETIONS:
             return
         made: Any = context["conformance"] if model.name == "CreateLogGroup" else parsed
         for key in _DELETIONS[model.name][1].split("."):
             made = made[int(key)] if key.isdigit() else made[key]
         self._made.append((side, model.name, str(made)))
 
-    @staticmethod
-    def _unseen(response: Any, attempts: int, operation: Any, **_: Any) -> float | None:
+    def _unseen(self, response: Any, attempts: int, operation: Any, **_: Any) -> float | None:
         """Repeat what does not find a thing that may have been made just now."""
         if response is None or attempts > _UNSEEN or operation.name.startswith("Delete"):
             return None
         code = str(response[1].get("Error", {}).get("Code", ""))
-        return _UNSEEN_STEP if code.endswith(".NotFound") else None
+        return _UNSEEN_STEP * self._patience if code.endswith(_GONE) else None
 
     # ---------------------------------------------------------------------------------------- a target
 

@@ -68,7 +68,7 @@ pytest --confcutdir=tests/conformance tests/conformance --real-aws
 
 It says first what it costs at most. Nothing of the sandbox is used then; names carry the ID of the run, whatever takes
 tags is tagged `plinkctl-conformance`, and everything is deleted again in order, also after a failure. The tests
-have not been run against AWS yet.
+have not been run against AWS yet; a sample of them runs so against a sandbox in another process, in AWS's place.
 """
 
 
