@@ -39,7 +39,7 @@ APART: Final = {"sandbox", "probe"}  # the local AWS; and the code that is sent 
 
 DOORS: Final = {
     "boto3": ("aws/session.py", "sandbox/neighbours.py"),
-    "botocore": ("aws/session.py", "aws/faults.py"),
+    "botocore": ("aws/session.py", "aws/faults.py", "sandbox/neighbours.py"),
     "tenacity": ("aws/patience.py",),
     "yaml": ("config/", "render/"),
     "jsonschema_rs": ("config/",),

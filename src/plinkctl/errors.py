@@ -7,6 +7,7 @@
     ├── VerifyError                3   the link does not work
     ├── StateError                 4   locked, damaged, too new, other account or region
     ├── RefusedError               6   a safety rule: not ours, live connections, no consent
+    │   └── UntaggedError          6   it has a name of ours and no tag of ours, or none that is seen yet
     ├── TimedOutError              7   waiting ended; the same command resumes
     ├── HeldError                  8   somebody else must act first; not a failure
     └── StoppedError           130/143/129   a signal; state is safe
@@ -164,6 +165,10 @@ class RefusedError(PlinkError):
 
     exit = Exit.REFUSED
     default_code = "refused"
+
+
+class UntaggedError(RefusedError):
+    """It has a name of ours, and no tag of ours is seen on it. AWS shows tags later than what they are on."""
 
 
 class TimedOutError(PlinkError):

@@ -157,6 +157,27 @@ def test_a_create_that_lands_late_is_still_taken_away() -> None:
     assert [r.phase for r in bench.store.history] == [Phase.CREATED, Phase.DELETING, Phase.ABSENT]
 
 
+def test_what_is_found_by_name_before_its_tags_are_seen_is_still_taken_away() -> None:
+    bench = Bench()
+    record = bench.interrupted("a", sent_at=bench.clock.wall(), attempt=1)
+    bench.service.make("a", record.op, {"plinkctl:op": record.op}, {})
+    bench.service.bare["a"] = 3
+    assert bench.down().failed == {}
+    assert bench.service.there == {}
+    assert bench.clock.now() < 60
+
+
+def test_what_is_found_by_name_and_never_shows_a_tag_is_somebody_else_s_after_the_grace_period() -> None:
+    bench = Bench()
+    record = bench.interrupted("a", sent_at=bench.clock.wall(), attempt=1)
+    bench.service.make("a", "another", {}, {})
+    bench.service.bare["a"] = 1000
+    assert bench.failure(bench.down(), "a").code == "foreign"
+    assert bench.clock.now() == pytest.approx(60, abs=3)
+    assert bench.service.calls("delete") == []
+    assert bench.record("a") == record
+
+
 def test_a_relation_is_only_forgotten() -> None:
     bench = Bench()
     bench.up(thing("yes", kind="relation"))

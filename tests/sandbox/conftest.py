@@ -11,11 +11,12 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from plinkctl.sandbox import world
+from plinkctl.sandbox import daemon, world
 from plinkctl.sandbox.door import gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class Side:
     def _make(self, service: str) -> Any:
         settings = Config(retries={"mode": "standard", "total_max_attempts": 1}, parameter_validation=True)
         return self.session.client(service, endpoint_url=self.url, config=settings)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder for a sandbox in a process of its own, which is ended with the test."""
+    place = tmp_path / "sandbox"
+    yield place
+    daemon.stop(place)
 
 
 @pytest.fixture(scope="session")

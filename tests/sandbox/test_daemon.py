@@ -30,17 +30,10 @@ from plinkctl.errors import PlinkError, RefusedError, UsageError
 from plinkctl.sandbox import daemon, remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "sandbox"
-    yield place
-    daemon.stop(place)
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import whole
 
+from plinkctl.sandbox import pickles
+from plinkctl.sandbox.fabric.meters import Meters, Series
+
 if TYPE_CHECKING:
     from conftest import Side
     from plinkctl.sandbox import world
@@ -143,6 +146,14 @@ def test_metrics_are_listed_once_and_only_in_the_account_they_belong_to(
         Namespace=ENDPOINTS, MetricName="NewConnections", Dimensions=[{"Name": "Subnet Id"}]
     )["Metrics"]
     assert [len(metric["Dimensions"]) for metric in one] == [5]
+
+
+def test_what_stands_does_not_outlive_the_process_and_what_was_counted_does() -> None:
+    series, meters = Series(ENDPOINTS, "ActiveConnections", ()), Meters()
+    meters.level([series], 0.0, +1)
+    again = pickles.loads(pickles.dumps(meters))
+    assert [(reading.moment, reading.value) for reading in again.readings(600.0)] == [(0, 1)]
+    assert [reading.moment for reading in meters.readings(60.0)] == [0, 60]
 
 
 def test_dimensions_mean_exactly_themselves(sandbox: world.World, consumer: Side, link: Any) -> None:

@@ -69,3 +69,12 @@ def test_a_wish_that_cannot_be_read_is_told(control: Callable[..., Any], wish: A
     with caught.value:
         assert caught.value.code == 400
         assert "neighbours take" in json.load(caught.value)["error"]
+
+
+def test_neighbours_who_live_there_already_are_told_of(control: Callable[..., Any]) -> None:
+    control("POST", "neighbours", {})
+    with pytest.raises(HTTPError) as caught:
+        control("POST", "neighbours", {})
+    with caught.value:
+        assert caught.value.code == 400
+        assert "reset the sandbox first" in json.load(caught.value)["error"]

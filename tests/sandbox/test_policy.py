@@ -137,6 +137,12 @@ def test_what_is_not_known_allows_nothing_denies_and_is_named(condition: Any, na
     assert named in denying.puzzles[0]
 
 
+@pytest.mark.parametrize("operator", ["StringResembles", "StringResemblesIfExists", "ForAllValues:StringResembles"])
+def test_an_unknown_operator_is_named_where_its_key_is_absent_too(operator: str) -> None:
+    verdict = ask(allow(**when(operator, "aws:TagKeys", "a")))
+    assert (verdict.allowed, verdict.puzzles) == (False, (f"the condition operator {operator}",))
+
+
 def test_all_of_a_condition_block_must_hold() -> None:
     both = {"Condition": {"StringEquals": {"aws:RequestTag/a": "1", "aws:RequestTag/b": "2"}}}
     assert ask(allow(**both), context={"aws:requesttag/a": ["1"], "aws:requesttag/b": ["2"]}).allowed

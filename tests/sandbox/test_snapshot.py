@@ -25,15 +25,8 @@ from plinkctl.errors import PlinkError, StateError, UsageError
 from plinkctl.sandbox import clock, daemon, remote, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "sandbox"
-    yield place
-    daemon.stop(place)
 
 
 @pytest.fixture

@@ -135,6 +135,20 @@ def test_a_signature_is_for_one_body(served: gateway.Server, provider: Any) -> N
     assert (status, "AuthFailure" in said) == (401, True)
 
 
+def _signed_at(served: gateway.Server, service: str, timestamp: str) -> str:
+    """What is answered to a request that is signed rightly, for that moment."""
+    account = served.world.account("provider")
+    body = b"Action=DescribeVpcs&Version=2016-11-15" if service != "s3" else b""
+    request = AWSRequest("POST" if body else "GET", served.url + "/", data=body)
+    signer = SigV4Auth(Credentials(account.access_key, account.secret), service, "us-east-1")
+    request.context["timestamp"] = timestamp
+    request.headers["X-Amz-Date"] = request.context["timestamp"]
+    request.headers["X-Amz-Content-SHA256"] = signer.payload(request)
+    canonical = signer.string_to_sign(request, signer.canonical_request(request))
+    signer._inject_signature_to_request(request, signer.signature(canonical, request))
+    return send(served.url + "/", "POST" if body else "GET", body, request.headers)[1]
+
+
 @pytest.mark.parametrize(
     ("service", "code"), [("ec2", "RequestExpired"), ("sts", "SignatureDoesNotMatch"), ("s3", "RequestTimeTooSkewed")]
 )
@@ -142,17 +156,12 @@ def test_a_signature_is_for_one_body(served: gateway.Server, provider: Any) -> N
 def test_a_request_signed_at_another_time_is_refused(
     served: gateway.Server, provider: Any, service: str, code: str, minutes: int
 ) -> None:
-    account = served.world.account("provider")
-    body = b"Action=DescribeVpcs&Version=2016-11-15" if service != "s3" else b""
-    request = AWSRequest("POST" if body else "GET", served.url + "/", data=body)
-    signer = SigV4Auth(Credentials(account.access_key, account.secret), service, "us-east-1")
-    request.context["timestamp"] = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + 60 * minutes))
-    request.headers["X-Amz-Date"] = request.context["timestamp"]
-    request.headers["X-Amz-Content-SHA256"] = signer.payload(request)
-    canonical = signer.string_to_sign(request, signer.canonical_request(request))
-    signer._inject_signature_to_request(request, signer.signature(canonical, request))
-    _, said = send(served.url + "/", "POST" if body else "GET", body, request.headers)
-    assert f"<Code>{code}</Code>" in said
+    timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + 60 * minutes))
+    assert f"<Code>{code}</Code>" in _signed_at(served, service, timestamp)
+
+
+def test_a_request_signed_on_no_day_of_any_year_is_refused(served: gateway.Server, provider: Any) -> None:
+    assert "<Code>AuthFailure</Code>" in _signed_at(served, "ec2", "20261399T000000Z")
 
 
 def test_the_sandboxs_own_time_does_not_matter_to_signatures(sandbox: world.World, provider: Any) -> None:

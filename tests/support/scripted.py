@@ -20,7 +20,7 @@ from plinkctl.engine.steps import Desk, Job, Script
 from plinkctl.errors import AwsAnswer, AwsError, StateError, Stopped
 from plinkctl.events import Event, NodeDone, NodeWaiting
 from plinkctl.graph import Graph, Node, Ref, resolve
-from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Patience, Presence, Seen, foreign
+from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Patience, Presence, Seen, foreign, ours
 from plinkctl.link import Side
 from plinkctl.state import Phase, Record, State
 
@@ -63,6 +63,7 @@ class Service:
         self.deletes: dict[str, list[Answer]] = {}
         self.probes: dict[str, list[Seen | AwsError]] = {}
         self.hidden: dict[str, int] = {}  # node -> how many more finds do not see it
+        self.bare: dict[str, int] = {}  # node -> how many more finds by name do not see its tags
         self.lock = threading.RLock()
         self._made = 0
 
@@ -107,6 +108,9 @@ class Thing(Kind):
         if self.service.hidden.get(ctx.node, 0) > 0:
             self.service.hidden[ctx.node] -= 1
             return None
+        if self.service.bare.get(ctx.node, 0) > 0:
+            self.service.bare[ctx.node] -= 1
+            ours(ctx, {}, ctx.node)
         return next(({"id": i} for i, real in self.service.there.items() if real.op == ctx.op), None)
 
     def create(self, ctx: Ctx) -> Attrs:

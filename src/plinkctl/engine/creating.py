@@ -11,7 +11,7 @@ from typing import Any, Final
 from plinkctl.aws.faults import Nature
 from plinkctl.aws.patience import poll
 from plinkctl.engine.steps import Call, Commit, Job, Step, holds, late, pause, plain
-from plinkctl.errors import AwsError, PlinkError, RefusedError, Stopped, TimedOutError
+from plinkctl.errors import AwsError, PlinkError, RefusedError, Stopped, TimedOutError, UntaggedError
 from plinkctl.events import Action, NodeActing
 from plinkctl.kinds.base import Attrs, gone
 from plinkctl.state import Phase, Record
@@ -140,7 +140,10 @@ def since(job: Job, record: Record) -> float:
 
 
 def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs | None]:
-    """Look for what this op made. With `wait`, believe that it is absent only after the grace period."""
+    """Look for what this op made. With `wait`, believe that it is absent only after the grace period.
+
+    So it is with a thing of its name that carries no tag: tags are seen later than what they are on.
+    """
     ctx = job.ctx(record)
 
     def look() -> Attrs | None:
@@ -157,9 +160,20 @@ def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs 
     left = max(0.0, job.grace - since(job, record))
 
     def look_until() -> Attrs | None:
+        bare: UntaggedError | None = None
+
+        def look_again() -> Attrs | None:
+            nonlocal bare
+            bare = None
+            try:
+                return look()
+            except UntaggedError as error:
+                bare = error
+                return None
+
         try:
             return poll(
-                look,
+                look_again,
                 until=lambda seen: seen is not None,
                 what=lambda _: "looking whether the create that was under way took effect",
                 within=left,
@@ -167,6 +181,8 @@ def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs 
                 tell=job.tell,
             )
         except TimedOutError:
+            if bare is not None:
+                raise bare from None
             return None
 
     found = yield Call(look_until)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 
 from plinkctl.aws.faults import Nature
 from plinkctl.aws.session import Clients
-from plinkctl.errors import AwsError, PlinkError, RefusedError
+from plinkctl.errors import AwsError, RefusedError, UntaggedError
 from plinkctl.link import Side
 
 Attrs = Mapping[str, Any]
@@ -213,17 +213,19 @@ def ours(ctx: Ctx, tags: Mapping[str, str], what: str) -> bool:
     """Whether a thing found by a name of ours was made by this op.
 
     Raises:
-        PlinkError: The name is ours but the tags are not: somebody else made it; it must not be touched.
+        RefusedError: The name is ours but the tags are not: somebody else made it; it must not be touched.
+            An UntaggedError when it has no op tag at all, which may only not be seen yet.
     """
     if tags.get(f"{TAG_PREFIX}op") == ctx.op:
         return True
     raise foreign(what, tags)
 
 
-def foreign(what: str, tags: Mapping[str, str]) -> PlinkError:
+def foreign(what: str, tags: Mapping[str, str]) -> RefusedError:
     """The refusal to touch what is not ours."""
     carried = {k: v for k, v in tags.items() if k.startswith(TAG_PREFIX)}
-    return RefusedError(
+    kind = RefusedError if f"{TAG_PREFIX}op" in tags else UntaggedError
+    return kind(
         f"{what} is not this link's",
         why=f"its plinkctl tags are {carried or 'missing'}",
         hint="look who made it; plinkctl does not touch it",

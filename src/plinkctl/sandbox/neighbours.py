@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+from botocore.exceptions import ClientError
 
 from plinkctl.sandbox.clock import INSTANT
 
@@ -63,7 +64,8 @@ def move_in(sandbox: World, url: str, wish: Any) -> None:
     Nothing takes time meanwhile, whatever the profile; so it is done before others call.
 
     Raises:
-        ValueError: the wish is not of that form.
+        ValueError: the wish is not of that form, or the accounts do not take them: they live there already, or there
+            are too many others.
     """
     if not isinstance(wish, dict) or wish.keys() - {"link"} or not isinstance(wish.get("link", ""), str):
         raise ValueError('neighbours take {"link": name} and nothing else')
@@ -72,6 +74,8 @@ def move_in(sandbox: World, url: str, wish: Any) -> None:
     try:
         service = _provide(_Home(sandbox.account("provider"), sandbox.region, url), who)
         _consume(_Home(sandbox.account("consumer"), sandbox.region, url), who, service)
+    except ClientError as error:
+        raise ValueError(f"the neighbours cannot move in; reset the sandbox first ({error})") from error
     finally:
         sandbox.profile = profile
 

@@ -1,4 +1,4 @@
-"""`plinkctl sandbox start`, `stop`, `status`, `env`, `reset`: its life, and the way to it."""
+"""`plinkctl sandbox start`, `stop`, `status`, `env`, `reset`, `purge`: its life, and the way to it."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""`plinkctl sandbox settings`: how awkward it is about what is new, about lists, about quantities."""
+"""`plinkctl sandbox settings`: how awkward it is about what is new, about lists, quantities and rights."""
 
 import re
 from collections.abc import Mapping
@@ -29,6 +29,7 @@ from plinkctl.errors import UsageError
     ),
     option("--quota", multiple=True, metavar="NAME=N", help="Another figure for a quota; repeatable.", envvar=None),
     option("--seed", type=click.IntRange(0), metavar="N", help="What chance is drawn from.", envvar=None),
+    option("--iam/--no-iam", "enforced", default=None, help="Enforce IAM, or not.", envvar=None),
     option("--usual", is_flag=True, help="Take all of them back first: the profile's, and AWS's.", envvar=None),
     folder_option,
     output_options,
@@ -42,16 +43,23 @@ def settings(
     page_size: int | None,
     quota: tuple[str, ...],
     seed: int | None,
+    enforced: bool | None,
     usual: bool,
     folder: str | None,
     **_: Any,
 ) -> None:
-    """Show how late, how small, how few; or set it."""
+    """Show how late, how small, how few, how strict; or set it."""
 
     def work() -> Mapping[str, Any]:
         from plinkctl.sandbox import remote  # noqa: PLC0415
 
-        given = {"visibility": visibility, "page_size": page_size, "quotas": _quotas(quota) or None, "seed": seed}
+        given = {
+            "visibility": visibility,
+            "page_size": page_size,
+            "quotas": _quotas(quota) or None,
+            "seed": seed,
+            "enforced": enforced,
+        }
         wish = {name: value for name, value in given.items() if value is not None}
         running = running_in(folder)
         if usual:

@@ -123,12 +123,12 @@ def _holds(operator: str, key: str, values: list[str], context: Context) -> bool
     if bare == "Null":
         return any((value.lower() == "true") == (not given) for value in values)
     if_exists, name = bare.endswith("IfExists"), bare.removesuffix("IfExists")
+    test = _TESTS.get(_OPPOSITES.get(name, name)) or _ORDERED.get(name)
+    if test is None:  # also where the key is absent: an IfExists of something unknown would hold
+        raise UnknownCondition(f"the condition operator {operator}")
     if not given and quantifier != "ForAnyValue":
         # An opposite holds when there is nothing, and so does "all of none".
         return if_exists or quantifier == "ForAllValues" or name in _OPPOSITES
-    test = _TESTS.get(_OPPOSITES.get(name, name)) or _ORDERED.get(name)
-    if test is None:
-        raise UnknownCondition(f"the condition operator {operator}")
     try:
         found = [any(test(value, one) for value in values) != (name in _OPPOSITES) for one in given]
     except ValueError as error:

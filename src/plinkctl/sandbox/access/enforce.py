@@ -13,7 +13,7 @@ from plinkctl.sandbox.access.questions import Asking, questions
 _log: Final = logging.getLogger(__name__)
 
 #: Under the name moto has a service by, IAM has it under another.
-_SERVICES: Final = {"elbv2": "elasticloadbalancing", "awslambda": "lambda", "cloudwatch": "cloudwatch"}
+_SERVICES: Final = {"elbv2": "elasticloadbalancing", "awslambda": "lambda"}
 #: What needs no permission, or was judged at the gate.
 _FREE: Final = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken"), ("sts", "AssumeRole")})
 

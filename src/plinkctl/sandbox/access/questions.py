@@ -1,8 +1,9 @@
 """What a call asks of IAM: its action and the actions AWS asks for besides, on which resources, in which context.
 
 Names follow the Service Authorization Reference. Resources are told from the parameters: every ID of EC2, and the names
-and ARNs by which the other services name their things; actions that only look (Describe, List) are about `*`, as most
-of AWS's are. A resource that is being made has the tags of the request, one that is there has its own.
+and ARNs by which the other services name their things; a call that names none is about `*`, and so are all
+descriptions of EC2 and of load balancers. A resource that is being made has the tags of the request, one that is there
+has its own.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ _MADE: Final = {
 _RENAMED: Final = {
     ("lambda", "Invoke"): "InvokeFunction",
     ("lambda", "InvokeAsync"): "InvokeFunction",
-    ("lambda", "ListVersionsByFunction"): "ListVersionsByFunction",
 }
-_LOOKING: Final = re.compile(r"(Describe|List|Get(ServiceQuota|CallerIdentity|Account))")
+#: Services whose descriptions are about `*` whatever they name.
+_DESCRIBED_WHOLE: Final = frozenset({"ec2", "elasticloadbalancing"})
 _BALANCER_KEYS: Final = (
     *("LoadBalancerArn", "LoadBalancerArns", "TargetGroupArn", "TargetGroupArns"),
     *("ListenerArn", "ListenerArns", "RuleArn", "ResourceArns"),
@@ -97,7 +98,8 @@ def questions(asking: Asking) -> list[Question]:
 def _resources(asking: Asking) -> Iterator[tuple[str, dict[str, list[str]]]]:
     """The resources of a call, each with the keys that are its own."""
     look = _LOOKERS.get(asking.service)
-    found = [] if look is None or _LOOKING.match(asking.action) else list(dict.fromkeys(look(asking)))
+    whole = asking.service in _DESCRIBED_WHOLE and asking.action.startswith("Describe")
+    found = [] if look is None or whole else list(dict.fromkeys(look(asking)))
     for arn in found:
         yield arn, {f"{prefix}:resourcetag/{key}": [value] for key, value in _own_tags(asking, arn).items()
                     for prefix in ("aws", asking.service)}  # fmt: skip

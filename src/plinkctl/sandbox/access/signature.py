@@ -90,7 +90,10 @@ def fault(signed: Signed, environ: Mapping[str, Any], body: bytes, secret: str, 
         return "wrong"
     if stated and re.fullmatch(r"[0-9a-f]{64}", stated) and stated != _hash(body):
         return "body"
-    age = now - calendar.timegm(time.strptime(signed.moment, "%Y%m%dT%H%M%SZ"))
+    try:
+        age = now - calendar.timegm(time.strptime(signed.moment, "%Y%m%dT%H%M%SZ"))
+    except ValueError:  # digits, but no day of any year
+        return "wrong"
     if age < -_SKEW:
         return "early"
     good = _SKEW if signed.lasts is None else min(signed.lasts, _LONGEST)

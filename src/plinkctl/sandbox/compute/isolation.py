@@ -12,39 +12,40 @@ end of a stream for each connection it makes, and a `Relay` carries that stream 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
 import socket
 import threading
 from typing import Final, Literal
 
+from plinkctl.sandbox.compute.runner import enter_namespace
+
 Isolation = Literal["kernel", "shim"]
 
-#: clone(2): a new user namespace, in which an ordinary user may make the new network namespace.
-CLONE_NEWUSER: Final = 0x10000000
-CLONE_NEWNET: Final = 0x40000000
 _PIECE: Final = 65536
+#: How the trial ends where the call itself is missing, as on systems other than Linux; no error number is so large.
+_NO_SUCH_THING: Final = 255
 
 
 def hindrance() -> str | None:
     """Why functions cannot have a network namespace of their own here; None when they can.
 
-    Tried in a child process, as the function's process will do it. Call it before there are threads.
+    Tried in a child process, by the very steps the function's process will take. Call it before there are threads.
     """
-    try:
-        child = os.fork()
-        if child == 0:
-            library = ctypes.CDLL(None, use_errno=True)
-            failed = library.unshare(CLONE_NEWUSER | CLONE_NEWNET)
-            os._exit(ctypes.get_errno() if failed else 0)
-        _, status = os.waitpid(child, 0)
-    except (OSError, AttributeError) as error:
-        return str(error)
-    code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        return "this system has no network namespaces"
-    return os.strerror(code) if code else None
+    child = os.fork()
+    if child == 0:
+        code = _NO_SUCH_THING
+        try:
+            enter_namespace()
+            code = 0
+        except OSError as error:
+            code = error.errno or _NO_SUCH_THING
+        finally:
+            os._exit(code)  # whatever happens: a child that lived on would be a second sandbox
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == 0:
+        return None
+    return os.strerror(code) if 0 < code < _NO_SUCH_THING else "this system has no network namespaces"
 
 
 class Relay:

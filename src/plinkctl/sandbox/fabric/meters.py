@@ -46,6 +46,10 @@ class Meters:
     minutes: dict[Series, dict[int, float]] = field(default_factory=dict)
     levels: dict[Series, int] = field(default_factory=dict)
 
+    def __reduce__(self) -> tuple[type[Meters], tuple[dict[Series, dict[int, float]]]]:
+        """What is put aside: not what stands at present, for no stream lives on with it to take its part away."""
+        return Meters, (self.minutes,)
+
     def count(self, all_series: Iterable[Series], moment: float, amount: float = 1) -> None:
         """Add an amount to this minute of each of the series."""
         for series in all_series:

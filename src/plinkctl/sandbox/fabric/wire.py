@@ -268,17 +268,21 @@ class _Caller(socketserver.BaseRequestHandler):
         elif verdict.kind is Kind.REFUSE:
             self._reply(_REFUSED)
         else:
-            self._reply(_OK)
+            # Counted before the answer goes out: the caller's first bytes may be here as soon as it is.
             before = _carried(self.request)
+            before += self._reply(_OK)
             try:
                 http.answer(self.request, self.server.fabric.world, verdict)
             finally:
                 with self.server.fabric.world.lock:
                     passage.end(_carried(self.request) - before)
 
-    def _reply(self, code: bytes, text: str = "") -> None:
+    def _reply(self, code: bytes, text: str = "") -> int:
+        """Answer the caller's request; how many bytes that took."""
         bound = bytes([_DOMAIN, len(text)]) + text.encode() if text else bytes([_IPV4]) + b"\x00\x00\x00\x00"
-        self.request.sendall(b"\x05" + code + b"\x00" + bound + b"\x00\x00")
+        said = b"\x05" + code + b"\x00" + bound + b"\x00\x00"
+        self.request.sendall(said)
+        return len(said)
 
     def _read(self, count: int) -> bytes:
         """Exactly so many bytes: not one of the stream that follows may be taken."""
