@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -10,6 +11,9 @@ from shells import Shell, clean_environment, end
 
 from plinkctl.sandbox import daemon, remote
 from plinkctl.sandbox.daemon import Running
+
+if TYPE_CHECKING:
+    from plinkctl.sandbox.door.gateway import Server
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +30,16 @@ def sandbox_factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callab
     yield start
     for one in running.values():
         daemon.stop(one.folder)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator["Server"]:
+    """The sandbox served in this process, its clock frozen: a process holds one world, so all who want one share it."""
+    from plinkctl.sandbox import world
+    from plinkctl.sandbox.door import gateway
+
+    with gateway.serve(world.World(clock=world.Clock(speed=0))) as server:
+        yield server
 
 
 @pytest.fixture

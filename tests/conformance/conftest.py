@@ -71,10 +71,9 @@ def _session_target(request: pytest.FixtureRequest) -> Iterator[Any]:
         provider, consumer = (os.environ[name] for name in _PROFILES)
         yield AwsTarget((provider, consumer), patience=float(os.environ.get(_PATIENCE, "1")))
         return
-    from sandbox_target import served
+    from sandbox_target import SandboxTarget
 
-    with served() as target:
-        yield target
+    yield SandboxTarget(request.getfixturevalue("served"))
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from plinkctl.sandbox import daemon, world
-from plinkctl.sandbox.door import gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from plinkctl.sandbox.door import gateway
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "sandbox"
     yield place
     daemon.stop(place)
-
-
-@pytest.fixture(scope="session")
-def served() -> Iterator[gateway.Server]:
-    with gateway.serve(world.World(clock=world.Clock(speed=0))) as server:
-        yield server
 
 
 @pytest.fixture

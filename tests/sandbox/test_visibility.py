@@ -351,3 +351,18 @@ def test_what_is_not_seen_yet_works_all_the_same(provider: Side, consumer: Side,
     here.function()
     sandbox.clock.advance(LAG)
     assert here.invoke().value["body"] == "Hello from ALB!"
+
+
+def test_a_target_whose_listener_is_not_seen_yet_is_unused(sandbox: world.World, provider: Side) -> None:
+    made = whole.provide(provider, listening=False)
+    sandbox.visibility = LAG
+    forward = {"Type": "forward", "TargetGroupArn": made.targets}
+    made.elb.create_listener(LoadBalancerArn=made.nlb, Protocol="TCP", Port=80, DefaultActions=[forward])
+
+    def health() -> dict[str, str]:
+        (found,) = made.elb.describe_target_health(TargetGroupArn=made.targets)["TargetHealthDescriptions"]
+        return dict(found["TargetHealth"])
+
+    assert (health()["State"], health()["Reason"]) == ("unused", "Target.NotInUse")
+    sandbox.clock.advance(LAG)
+    assert health()["State"] == "healthy"

@@ -5,7 +5,6 @@ This is the only module of the suite that knows the sandbox; a run against AWS d
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -14,10 +13,11 @@ from botocore.config import Config
 from target import Side
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.door import gateway
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from plinkctl.sandbox.door import gateway
 
 T = TypeVar("T")
 
@@ -78,10 +78,3 @@ class SandboxTarget:
     def enforce(self) -> None:
         """Let IAM's policies hold."""
         self.world.enforced = True
-
-
-@contextmanager
-def served() -> Iterator[SandboxTarget]:
-    """A sandbox served for as long as the suite runs."""
-    with gateway.serve(world.World(clock=world.Clock(speed=0))) as server:
-        yield SandboxTarget(server)

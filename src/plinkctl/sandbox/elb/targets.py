@@ -207,7 +207,8 @@ def health(group: Any, target: dict[str, Any]) -> _Found:
     Seen from the first network load balancer that uses the group; a group can have only one.
     """
     users = [found for arn in group.load_balancer_arns if (found := world.load_balancer(arn))]
-    if not users:
+    bound = _bound_since(group, users)
+    if bound is None:
         return (
             "unused",
             "Target.NotInUse",
@@ -215,7 +216,9 @@ def health(group: Any, target: dict[str, Any]) -> _Found:
         )
     if users[0].state != "active":
         return "initial", "Elb.RegistrationInProgress", "Target registration is in progress"
-    if world.now() < _checked_since(group, target, users) + world.current().profile.target:
+    # Checks began when the target was registered and a listener there, whichever came last.
+    checked_since = max(bound, float(group.sandbox.since[target["Id"], target["Port"]]))
+    if world.now() < checked_since + world.current().profile.target:
         return "initial", "Elb.InitialHealthChecking", "Initial health checks in progress"
     if group.target_type not in ("alb", "ip"):
         return "healthy", None, None
@@ -226,12 +229,14 @@ def health(group: Any, target: dict[str, Any]) -> _Found:
     return seen.state, seen.reason or None, seen.description or None
 
 
-def _checked_since(group: Any, target: dict[str, Any], users: list[Any]) -> float:
-    """When health checks began: the target registered and a listener there, whichever came last."""
-    bound = [
-        float(listener.sandbox_since)
-        for balancer in users
-        for listener in balancer.listeners.values()
-        if group.arn in bound_groups(listener)
-    ]
-    return max(float(group.sandbox.since[target["Id"], target["Port"]]), *bound[:1])
+def _bound_since(group: Any, users: list[Any]) -> float | None:
+    """Since when a listener forwards to the group; None when there is none, or none the caller sees yet."""
+    return next(
+        (
+            float(listener.sandbox_since)
+            for balancer in users
+            for listener in balancer.listeners.values()
+            if group.arn in bound_groups(listener)
+        ),
+        None,
+    )
