@@ -150,7 +150,6 @@ BRISK: Final = Profile(
     private_dns=0.5,
     logs=0.1,
     draining=0.001,
-    visibility=0.05,
     latency=0.010,
     throttle=10,
 )
