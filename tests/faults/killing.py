@@ -96,7 +96,7 @@ def _run(command: str, folder: Path) -> Run:
     return Run(
         command=command,
         link=LINK,
-        folder=folder,
+        place=folder,
         observer=lambda _: None,
         stop=stop,
         clock=SystemClock(stop),

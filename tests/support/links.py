@@ -34,7 +34,7 @@ class Story:
         self.run = Run(
             command=command,
             link=link,
-            folder=folder,
+            place=folder,
             observer=self.events.append,
             stop=self.stop,
             clock=self.clock,

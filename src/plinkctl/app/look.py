@@ -10,7 +10,6 @@ from plinkctl.app.up import side_data
 from plinkctl.errors import AwsError, StateError
 from plinkctl.link import Side
 from plinkctl.state import State
-from plinkctl.stores.local import links, path_of, read
 from plinkctl.verify import Half, states
 
 
@@ -22,7 +21,7 @@ def status(run: Run) -> dict[str, Any]:
     """
     provider, consumer = half(run, Side.PROVIDER, must=False), half(run, Side.CONSUMER, must=False)
     if provider is None and consumer is None:
-        run.note(f"nothing is recorded for the link {run.link.name!r} in {run.folder}")
+        run.note(f"nothing is recorded for the link {run.link.name!r} in {run.states}")
     sides = [side_data(h.state) for h in (provider, consumer) if h is not None]
     drawn = picture(run) if sides else {}
     if consumer is not None and (endpoint_state := _endpoint_state(consumer)):
@@ -43,7 +42,7 @@ def status(run: Run) -> dict[str, Any]:
 def state_list(run: Run) -> dict[str, Any]:
     """Every link and side that has a state in the folder."""
     found: list[dict[str, Any]] = []
-    for name, side in links(run.folder):
+    for name, side in run.states.links():
         try:
             state = _read(run, name, side)
         except StateError as error:
@@ -57,7 +56,7 @@ def state_list(run: Run) -> dict[str, Any]:
                 "region": state.region,
                 "resources": len(state.live),
                 "serial": state.serial,
-                "file": str(path_of(run.folder, name, side)),
+                "file": run.states.file(name, side),
             }
         )
     return {"states": found}
@@ -96,7 +95,7 @@ def _endpoint_state(consumer: Half) -> str | None:
 
 
 def _read(run: Run, name: str, side: Side) -> State:
-    state = read(run.folder, name, side)
+    state = run.states.read(name, side)
     if state is None:
         raise StateError(f"the state of {name} {side} is gone")
     return state

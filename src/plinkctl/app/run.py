@@ -6,7 +6,7 @@ credentials, then the guard that the account and region are the recorded ones.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,9 @@ from plinkctl.kinds import KINDS
 from plinkctl.link import Access, Link, Side
 from plinkctl.report import Report
 from plinkctl.state import Record, State
-from plinkctl.stores.local import LocalStore, read
+from plinkctl.stores import Place, Store
+from plinkctl.stores.local import DEFAULT_FOLDER
+from plinkctl.stores.places import place_of
 
 SERVICES: Final = {Side.PROVIDER: ("ec2", "elbv2"), Side.CONSUMER: ("ec2", "iam", "logs", "lambda")}
 DEFAULT_GRACE: Final = 60.0
@@ -36,7 +38,7 @@ class Run:
     Args:
         command: What the user typed, e.g. `provider up`.
         link: What is wanted.
-        folder: Where states are.
+        place: Where states are: a folder, or what `--state` names.
         observer: Told of everything; the report is told too.
         stop: The user's wish to stop.
         clock: The time.
@@ -48,7 +50,7 @@ class Run:
 
     command: str
     link: Link
-    folder: Path
+    place: Path | str
     observer: Callable[[Event], None]
     stop: Stop
     clock: Clock
@@ -59,6 +61,12 @@ class Run:
 
     def __post_init__(self) -> None:
         self.begun = self.clock.now()
+        self.states: Place = place_of(self.place)
+
+    @property
+    def folder(self) -> Path:
+        """For what is kept on this machine whatever the place of the states."""
+        return self.place if isinstance(self.place, Path) else DEFAULT_FOLDER
 
     def tell(self, event: Event) -> None:
         """Tell the report and the observer."""
@@ -82,7 +90,7 @@ class Run:
 
     def state(self, side: Side) -> State | None:
         """One side's state, read without its lock."""
-        return read(self.folder, self.link.name, side)
+        return self.states.read(self.link.name, side)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +100,7 @@ class Seat:
     side: Side
     aws: Clients
     identity: Identity
-    store: LocalStore
+    store: Store
     desk: Desk
 
     @property
@@ -112,7 +120,7 @@ def seats(run: Run, sides: Iterable[Side]) -> Iterator[dict[Side, Seat]]:
         AccessError: No credentials.
     """
     with ExitStack() as stack:
-        stores = {side: stack.enter_context(LocalStore(run.folder, run.link.name, side)) for side in sides}
+        stores = {side: stack.enter_context(closing(run.states.open(run.link.name, side))) for side in sides}
         opened: dict[Side, Seat] = {}
         for side, store in stores.items():
             aws = clients(run, side)

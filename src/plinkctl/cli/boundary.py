@@ -76,7 +76,7 @@ def execute(
         run = Run(
             command=command,
             link=link,
-            folder=_folder(params.get("state")),
+            place=_place(params.get("state")),
             observer=observer,
             stop=stop,
             clock=SystemClock(stop),
@@ -240,12 +240,10 @@ def _bug(error: BaseException) -> PlinkError:
     )
 
 
-def _folder(place: str | None) -> Path:
-    if place and "://" in place:
-        raise UsageError(
-            f"--state {place}: only folders can hold states so far", hint="--state FOLDER", code="no_such_store"
-        )
-    return Path(place) if place else DEFAULT_FOLDER
+def _place(named: str | None) -> Path | str:
+    if named and "://" in named:
+        return named
+    return Path(named) if named else DEFAULT_FOLDER
 
 
 def _grace() -> float:

@@ -95,7 +95,7 @@ def _runs(
         return Run(
             command=command,
             link=link,
-            folder=folder / "state",
+            place=folder / "state",
             observer=observer,
             stop=stop,
             clock=SystemClock(stop),

@@ -1,12 +1,17 @@
-"""Where states are kept. A store is the only owner of one side's state while a command runs."""
+"""Where states are kept: a folder (local.py) or a part of an S3 bucket (s3.py), both behind one face.
+
+A *place* holds the states of many links and is looked at without a lock. A *store* is one side's state in such a
+place, opened for work: while it is open, nobody else changes that state unnoticed.
+"""
 
 from typing import Protocol
 
+from plinkctl.link import Side
 from plinkctl.state import Record, State
 
 
 class Store(Protocol):
-    """One side's state, locked for this process."""
+    """One side's state, held for this process."""
 
     @property
     def state(self) -> State | None:
@@ -23,4 +28,30 @@ class Store(Protocol):
         """
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Give the lock back. Closing twice is harmless."""
+
+
+class Place(Protocol):
+    """Where the states of links are kept. `str()` of it is what a person calls it."""
+
+    def open(self, link: str, side: Side) -> Store:
+        """Hold one side's state for work.
+
+        Raises:
+            StateError: Somebody else holds it, it is damaged, or the place cannot be used.
+            AccessError: The credentials may not.
+        """
+
+    def read(self, link: str, side: Side) -> State | None:
+        """One side's state, read without its lock; None when there is none.
+
+        Raises:
+            StateError: It cannot be read, is damaged, too new, or not this link's.
+            AccessError: The credentials may not.
+        """
+
+    def links(self) -> list[tuple[str, Side]]:
+        """Every link and side that has a state here, by name."""
+
+    def file(self, link: str, side: Side) -> str:
+        """Where exactly one side's state is."""
