@@ -6,7 +6,6 @@ folders 0700, since the state names accounts and resources.
 """
 
 import fcntl
-import json
 import os
 import stat
 import sys
@@ -15,10 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from plinkctl import state as states
 from plinkctl.errors import StateError
 from plinkctl.link import Side
 from plinkctl.state import Record, State
+from plinkctl.stores.content import decode, encode
 
 DEFAULT_FOLDER: Final = Path(".plinkctl")
 
@@ -71,7 +70,7 @@ class LocalStore:
             raise RuntimeError("commit before begin")
         after = self._state.put(record)
         with _told_as_state_error(self._path):
-            _replace(self._path, json.dumps(after.to_json(), indent=1).encode() + b"\n")
+            _replace(self._path, encode(after))
         self._state = after
 
     def close(self) -> None:
@@ -101,25 +100,7 @@ def read(folder: Path, link: str, side: Side) -> State | None:
             raw = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
-    try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        what = "it is empty" if not raw.strip() else f"it is not whole JSON: {error}"
-        raise StateError(
-            f"the state {path} is damaged",
-            why=what,
-            hint="restore the file from a backup",
-            code="state_damaged",
-        ) from error
-    found = states.from_json(data, place=str(path))
-    if (found.link, found.side) != (link, side):
-        raise StateError(
-            f"the state {path} belongs to another link",
-            why=f"it holds the {found.side} side of {found.link!r}",
-            hint="move the file back to where it came from",
-            code="state_elsewhere",
-        )
-    return found
+    return decode(raw, link, side, place=str(path))
 
 
 def links(folder: Path) -> list[tuple[str, Side]]:
