@@ -1,8 +1,11 @@
 """Waiting: the first look at once, then 1 s growing to 5 s, a deadline, a stop, and words for what is waited for."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 from virtual import VirtualClock
@@ -175,3 +178,53 @@ def test_a_stop_is_not_a_fault_to_try_again() -> None:
 
     with pytest.raises(Stopped):
         persist(call, again=lambda _: None, within=100, clock=VirtualClock(), tell=Told())
+
+
+def test_a_signal_at_any_moment_of_a_wait_ends_it() -> None:
+    """A handler runs between two instructions of the main thread, and so maybe in the middle of the wait itself.
+
+    With a lock in the flag that is a deadlock: the handler waits for what its own thread holds.
+    """
+    moments = 0
+    for moment in range(1, 200):
+        stop, passed = Stop(), 0
+
+        def step(frame: FrameType, event: str, _: Any, stop: Stop = stop, moment: int = moment) -> Any:
+            nonlocal passed
+            frame.f_trace_opcodes = True
+            if event == "opcode":
+                passed += 1
+                if passed == moment:
+                    stop.set(2)
+            return step
+
+        sys.settrace(step)
+        try:
+            stop.wait(0.001)
+        finally:
+            sys.settrace(None)
+        if passed < moment:
+            break
+        moments += 1
+        assert stop.wait(60), "and every later wait ends at once"
+    assert moments > 10
+
+
+def test_a_stop_wakes_all_who_wait() -> None:
+    stop = Stop()
+    clock = SystemClock(stop)
+    ended: list[type[Exception]] = []
+
+    def wait() -> None:
+        try:
+            clock.sleep(60)
+        except Stopped:
+            ended.append(Stopped)
+
+    threads = [threading.Thread(target=wait) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    stop.set(2)
+    for thread in threads:
+        thread.join(20)
+    assert ended == [Stopped] * 8

@@ -1,8 +1,9 @@
 """The one door to AWS, over real HTTP: what is sent once, what is sent again, and what comes back."""
 
+import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,9 +39,13 @@ class Endpoint:
     def __init__(self, *script: tuple[int, str] | None) -> None:
         self.script = list(script)
         self.asked = 0
+        self.agents: list[str] = []
+        self.on_asked: Callable[[], object] = lambda: None
 
-    def next(self) -> tuple[int, str] | None:
+    def next(self, agent: str) -> tuple[int, str] | None:
         self.asked += 1
+        self.agents.append(agent)
+        self.on_asked()
         return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
 
@@ -51,7 +56,7 @@ def serving(*script: tuple[int, str] | None) -> Iterator[tuple[Endpoint, str]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            answer = endpoint.next()
+            answer = endpoint.next(self.headers["User-Agent"])
             self.close_connection = True
             if answer is None:
                 with suppress(OSError):
@@ -134,15 +139,40 @@ def test_a_write_reads_the_list_of_what_was_not_successful() -> None:
     assert caught.value.nature == Nature.GONE
 
 
-def test_after_a_stop_nothing_is_written_but_reading_goes_on() -> None:
+def test_after_a_stop_nothing_is_sent() -> None:
     stop = Stop()
     with serving(VPCS) as (endpoint, url):
         aws = clients(url, stop=stop)
         stop.set(2)
         with pytest.raises(Stopped):
             aws.write("ec2", "create_vpc", CidrBlock="10.0.0.0/16")
+        with pytest.raises(Stopped):
+            aws.read("ec2", "describe_vpcs")
+        with pytest.raises(Stopped):
+            aws.pages("ec2", "describe_vpcs", "Vpcs")
         assert endpoint.asked == 0
-        assert aws.read("ec2", "describe_vpcs")["Vpcs"]
+
+
+@pytest.mark.parametrize("lost", [None, BROKEN], ids=["dropped", "500"])
+def test_a_read_under_way_when_the_stop_comes_is_not_tried_again(lost: tuple[int, str] | None) -> None:
+    stop = Stop()
+    with serving(lost) as (endpoint, url):
+        aws = clients(url, stop=stop)
+        endpoint.on_asked = lambda: stop.set(2)
+        with pytest.raises(AwsError):
+            aws.read("ec2", "describe_vpcs")
+        assert endpoint.asked == 1
+
+
+def test_writes_name_the_operation_they_are_for_and_reads_do_not() -> None:
+    with serving(VPC) as (endpoint, url):
+        aws = clients(url)
+        aws.acting("abc123").write("ec2", "create_vpc", CidrBlock="10.0.0.0/16")
+        aws.write("ec2", "create_vpc", CidrBlock="10.0.0.0/16")
+        aws.acting("abc123").read("ec2", "describe_vpcs")
+    first, *others = endpoint.agents
+    assert re.search(r" plinkctl/[^ ]+ op/abc123$", first)
+    assert not any(" op/" in agent for agent in others)
 
 
 def test_every_call_is_told_with_its_outcome() -> None:

@@ -5,9 +5,10 @@ Two verbs: `poll` looks again until something is so; `persist` tries a call agai
 end at once when the user asks to stop, and both tell what they wait for each time they look.
 """
 
-import threading
+import queue
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 
 import tenacity
@@ -38,23 +39,32 @@ class Clock(Protocol):
 
 class Stop:
     """The flag that signal handlers set. Handlers only set it, so that no signal can land between an AWS answer
-    and the commit of its ID."""
+    and the commit of its ID.
+
+    It must be set from a handler that interrupts this very code, so it has no lock that the main thread could hold
+    meanwhile, as threading.Event has: SimpleQueue's `put` is documented to be reentrant.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._asked = False
         self.signum = 0
 
     def __bool__(self) -> bool:
-        return self._event.is_set()
+        return self._asked
 
     def set(self, signum: int) -> None:
         """Ask everything to stop."""
         self.signum = signum
-        self._event.set()
+        self._asked = True
+        self._wake.put(None)
 
     def wait(self, seconds: float) -> bool:
         """Wait that long or until stopped; True when stopped."""
-        return self._event.wait(seconds)
+        with suppress(queue.Empty):
+            self._wake.get(timeout=max(0.0, seconds))
+            self._wake.put(None)  # each who wakes up wakes the next
+        return self._asked
 
 
 class SystemClock:

@@ -2,12 +2,16 @@
 
 Reads are retried by the SDK; writes never are, since an SDK retry after a lost answer makes a second VPC and
 reports success (reliability.md finding 1). What botocore raises leaves here as our AwsError. `write` also reads the
-`Unsuccessful` lists that hide failures in a 200, and refuses to send anything once the user asked to stop.
+`Unsuccessful` lists that hide failures in a 200. Once the user asked to stop, nothing more is sent, and what SDKs would
+try again is not.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, NoReturn
@@ -30,6 +34,9 @@ _CONNECT_TIMEOUT: Final = 5
 _READ_TIMEOUT: Final = 70  # above the longest run of the probe function (60 s), or Invoke would be given up too early
 _POOL: Final = 16  # workers of a walk: fewer connections than workers would make them wait for each other
 
+_ACTING: Final[ContextVar[str]] = ContextVar("op", default="")
+"""The operation that the call under way in this thread is for."""
+
 OnCall = Callable[[str, str, str, str | None, float], None]
 """Told of each call: service, operation, outcome, request ID, seconds."""
 
@@ -50,7 +57,7 @@ class Clients:
     Args:
         access: How to reach the account.
         services: boto3 client names that the command will use.
-        stop: Once set, `write` raises Stopped.
+        stop: Once set, every call raises Stopped.
         on_call: Told of each call that came back.
 
     Raises:
@@ -68,6 +75,7 @@ class Clients:
     ) -> None:
         self._stop = stop
         self._on_call = on_call
+        self._op = ""
         try:
             core = botocore.session.Session(profile=access.profile)
             core.register_component("data_loader", _models(core.get_config_variable("data_path")))
@@ -77,6 +85,11 @@ class Clients:
             self.endpoint_url = access.endpoint_url or _configured_endpoint(core)
             self._reading = _clients(session, names, region, access.endpoint_url, attempts=5)
             self._writing = _clients(session, names, region, access.endpoint_url, attempts=1)
+            for client in self._writing.values():
+                client.meta.events.register("before-send", _name_the_operation)
+            for client in self._reading.values():
+                kind = client.meta.service_model.service_id.hyphenize()
+                client.meta.events.register_first(f"needs-retry.{kind}", self._not_once_more)
             credentials = session.get_credentials()
         except PlinkError:
             raise
@@ -96,6 +109,16 @@ class Clients:
         if credentials is None:
             _no_credentials("no credentials were found", access)
         self.region = region
+
+    def acting(self, op: str) -> "Clients":
+        """The same clients, whose writes name this operation in their user agent: CloudTrail then shows which was ours.
+
+        Args:
+            op: The operation id; an empty one is not told.
+        """
+        theirs = copy(self)
+        theirs._op = op  # noqa: SLF001 (a copy of ourselves)
+        return theirs
 
     def identity(self) -> Identity:
         """Ask AWS who we are. Needs no permission; the first call of every command.
@@ -119,6 +142,7 @@ class Clients:
 
         Raises:
             AwsError: AWS refused it.
+            Stopped: The user asked to stop.
         """
         return self._call(self._reading[service], service, operation, params)
 
@@ -148,7 +172,7 @@ class Clients:
         items: list[dict[str, Any]] = []
         if not client.can_paginate(operation):
             return list(self.read(service, operation, **params)[key])
-        begun = time.monotonic()
+        begun = self._begun()
         try:
             for page in client.get_paginator(operation).paginate(**params):
                 items.extend(page[key])
@@ -164,15 +188,14 @@ class Clients:
             AwsError: AWS refused it, in an error or in an `Unsuccessful` list; nature UNCLEAR when the answer was lost.
             Stopped: The user asked to stop; nothing was sent.
         """
-        if self._stop:
-            raise Stopped
-        reply = self._call(self._writing[service], service, operation, params)
+        with _acting(self._op):
+            reply = self._call(self._writing[service], service, operation, params)
         if failure := faults.unsuccessful(reply, service=service, operation=operation):
             raise failure
         return reply
 
     def _call(self, client: Any, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-        begun = time.monotonic()
+        begun = self._begun()
         try:
             reply: dict[str, Any] = getattr(client, operation)(**params)
             if "Payload" in reply:  # Invoke's answer is a stream, and may break like any other
@@ -181,6 +204,15 @@ class Clients:
             self._raise(error, service, operation, begun)
         self._told(service, operation, "ok", reply, begun)
         return reply
+
+    def _begun(self) -> float:
+        if self._stop:
+            raise Stopped
+        return time.monotonic()
+
+    def _not_once_more(self, **_: Any) -> bool | None:
+        """Asked by botocore after each attempt of a read: once stopped it must not begin another, of 70 s maybe."""
+        return False if self._stop else None
 
     def _raise(self, error: Exception, service: str, operation: str, begun: float) -> NoReturn:
         ours = faults.translate(error, service=service, operation=operation)
@@ -229,6 +261,25 @@ def _clients(
         user_agent_extra=f"plinkctl/{__version__}",
     )
     return {name: session.client(name, endpoint_url=url, config=config) for name in names}
+
+
+@contextmanager
+def _acting(op: str) -> Iterator[None]:
+    before = _ACTING.set(op)
+    try:
+        yield
+    finally:
+        _ACTING.reset(before)
+
+
+def _name_the_operation(request: Any, **_: Any) -> None:
+    """Put the operation id behind our name in the user agent, which no signature covers.
+
+    As late as this, since botocore builds the header anew once the request is signed.
+    """
+    if op := _ACTING.get():
+        agent = request.headers["User-Agent"]
+        request.headers["User-Agent"] = f"{agent.decode() if isinstance(agent, bytes) else agent} op/{op}"
 
 
 def _configured_endpoint(core: botocore.session.Session) -> str | None:

@@ -59,7 +59,7 @@ class Desk:
         if state is None:
             raise RuntimeError("no state was begun")
         return Ctx(
-            aws=self.aws,
+            aws=self.aws.acting(op),
             link=state.link,
             side=state.side,
             node=node,

@@ -30,6 +30,7 @@ class Call:
         ms: the time until the answer.
         digest: a hash of action and parameters, by which equal calls are told (see `protocol.Asked`).
         fault: the rule that fired on it and what that did; None without.
+        agent: the User-Agent, in which plinkctl names the operation a change is for (`op/...`).
     """
 
     number: int
@@ -44,6 +45,7 @@ class Call:
     ms: float
     digest: str
     fault: str | None = None
+    agent: str = ""
 
 
 class Calls:
@@ -75,6 +77,7 @@ class Calls:
                     ms=round((time.monotonic() - since) * 1000, 1),
                     digest=asked.digest,
                     fault=fault,
+                    agent=asked.agent,
                 )
             )
 

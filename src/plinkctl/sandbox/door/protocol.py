@@ -35,6 +35,7 @@ _AUTH: Final = re.compile(r"(?i)^(x-amz-|aws-?access-?key-?id$|signature|securit
 _LONGEST_VALUE: Final = 2048
 #: A body beyond this is code: it is digested as it is and not looked into.
 _LARGEST_READ: Final = 1024 * 1024
+_LONGEST_AGENT: Final = 1024
 #: How a process names itself to be signalled: the SDKs put AWS_SDK_UA_APP_ID into their User-Agent.
 _PID: Final = re.compile(r"(?:^| )app/pid-(\d{1,9})(?: |$)")
 
@@ -56,6 +57,7 @@ class Asked:
             keys and session tokens are no part of it, and nothing can be read back from it.
         readable: whether a body that must be JSON is a JSON object; what is too large to be looked into counts as one.
         pid: the calling process, if it names itself (`AWS_SDK_UA_APP_ID=pid-123`).
+        agent: the User-Agent it sent, as CloudTrail would show it.
     """
 
     key: str
@@ -69,6 +71,7 @@ class Asked:
     digest: str = ""
     readable: bool = True
     pid: int | None = None
+    agent: str = ""
 
 
 def read(environ: Mapping[str, Any], body: bytes) -> Asked:
@@ -101,7 +104,8 @@ def read(environ: Mapping[str, Any], body: bytes) -> Asked:
         content = _parsed(body) if protocol == "rest-json" else {"body": body.decode("utf-8", "replace")}
         parameters += _leaves("", content)
     said = [(name, value) for name, value in parameters if not _AUTH.match(name)]
-    caller = _PID.search(environ.get("HTTP_USER_AGENT", ""))
+    agent = environ.get("HTTP_USER_AGENT", "")
+    caller = _PID.search(agent)
     return Asked(
         key=key,
         service=service,
@@ -114,6 +118,7 @@ def read(environ: Mapping[str, Any], body: bytes) -> Asked:
         digest=hashlib.sha256(json.dumps([action, sorted(said)]).encode()).hexdigest()[:16],
         readable=not isinstance(content, _NotJson),
         pid=int(caller[1]) if caller else None,
+        agent=agent[:_LONGEST_AGENT],
     )
 
 
