@@ -24,6 +24,7 @@ from plinkctl.errors import StateError
 from plinkctl.link import Side
 
 SCHEMA: Final = 1
+_INCARNATIONS: Final = 10_000  # tried of one node before an op id is none of its; a hundredth of a second
 
 
 class Phase(StrEnum):
@@ -91,6 +92,7 @@ class State:
         partition: `aws`, `aws-cn`, `aws-us-gov`.
         lineage: Random once, so that two states never have the same op ids.
         serial: Counts every change.
+        floor: Incarnations up to this one may have been used by a state that was lost; new ones are above.
         records: By node name.
     """
 
@@ -101,6 +103,7 @@ class State:
     partition: str
     lineage: str
     serial: int = 0
+    floor: int = 0
     records: Mapping[str, Record] = field(default_factory=dict)
 
     def put(self, record: Record) -> "State":
@@ -110,7 +113,7 @@ class State:
     def next_record(self, node: str) -> tuple[int, str]:
         """Incarnation and op id of the node's next resource."""
         before = self.records.get(node)
-        incarnation = before.incarnation + 1 if before else 1
+        incarnation = max(before.incarnation if before else 0, self.floor) + 1
         return incarnation, op_id(self.lineage, f"{self.side}/{node}", incarnation)
 
     @property
@@ -145,6 +148,14 @@ def op_id(lineage: str, key: str, incarnation: int) -> str:
     return base64.b32encode(digest).decode().lower()[:26]
 
 
+def incarnation_of(lineage: str, key: str, op: str) -> int | None:
+    """Which incarnation of a node an op id is of, found by trying; None when it is of none.
+
+    So the tags of a resource prove each other: nobody gets lineage, node and op to agree by chance or by a slip.
+    """
+    return next((n for n in range(1, _INCARNATIONS + 1) if op_id(lineage, key, n) == op), None)
+
+
 def from_json(data: object, *, place: str) -> State:
     """Read a state from JSON values.
 
@@ -170,7 +181,7 @@ def from_json(data: object, *, place: str) -> State:
     try:
         records = {name: _record(name, value) for name, value in data["records"].items()}
         return State(
-            **{f.name: _typed(data, f.name, int if f.name == "serial" else str) for f in _SCALARS},
+            **{f.name: _typed({"floor": 0, **data}, f.name, _COUNTS.get(f.name, str)) for f in _SCALARS},
             side=Side(data["side"]),
             records=records,
         )
@@ -178,6 +189,7 @@ def from_json(data: object, *, place: str) -> State:
         raise _damaged(place, f"{type(error).__name__}: {error}") from error
 
 
+_COUNTS: Final = {"serial": int, "floor": int}
 _SCALARS: Final = tuple(f for f in fields(State) if f.name not in {"side", "records"})
 
 _FORM: Final[dict[str, tuple[type, ...]]] = {

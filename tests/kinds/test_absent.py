@@ -53,4 +53,4 @@ def test_nothing_is_in_the_way_of_deleting_it(case: Case) -> None:
 
 
 def test_the_sweep_does_not_see_it(case: Case) -> None:
-    assert case.kind.sweep(case.ctx) == []
+    assert case.kind.sweep(case.ctx, "plinkctl:lineage", case.ctx.lineage) == []

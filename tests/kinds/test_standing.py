@@ -13,14 +13,14 @@ from links import Stories
 
 from plinkctl.app import up
 from plinkctl.aws.faults import Nature
-from plinkctl.engine.steps import plain
+from plinkctl.engine.steps import alike, plain
 from plinkctl.errors import AwsError, RefusedError
 from plinkctl.kinds import KINDS
 from plinkctl.kinds.base import Ctx, Presence
 from plinkctl.sandbox import daemon, remote
 
 RELATIONS = {"target", "acceptance"}  # there or not, made by whomever: they carry no tags
-DIES_WITH_ITS_PARENT = RELATIONS | {"listener"}  # nothing of it can be left over, so nobody looks for it
+LINEAGE = "plinkctl:lineage"
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,11 @@ def standing(sandbox_factory: Any, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(params=NODES, ids=str)
 def case(request: pytest.FixtureRequest, standing: dict[str, Case]) -> Case:
     return standing[NODES[request.param]]
+
+
+def ids_swept(case: Case, lineage: str) -> list[str]:
+    """What a sweep for this lineage finds."""
+    return [str(found.attrs["id"]) for found in case.kind.sweep(case.ctx, LINEAGE, lineage)]
 
 
 def stranger(case: Case) -> Ctx:
@@ -96,8 +101,8 @@ def test_a_second_create_of_the_same_op_makes_no_second_thing(case: Case) -> Non
     found = case.kind.find(case.ctx)
     assert found is not None
     assert found["id"] == case.record.id
-    if case.kind.name not in DIES_WITH_ITS_PARENT:
-        assert case.kind.sweep(case.ctx).count(case.record.id if case.kind.name != "role" else found["name"]) == 1
+    if case.kind.name not in RELATIONS:
+        assert ids_swept(case, case.ctx.lineage).count(case.record.id) == 1
 
 
 def test_an_update_may_be_repeated(case: Case) -> None:
@@ -122,13 +127,27 @@ def test_tags_can_be_set_and_dropped_again_and_again(case: Case) -> None:
     assert seen == case.ctx.tags
 
 
-def test_the_sweep_sees_it_and_not_for_another_lineage(case: Case) -> None:
-    if case.kind.name in DIES_WITH_ITS_PARENT:
-        assert case.kind.sweep(case.ctx) == []
+def test_the_sweep_sees_it_with_its_tags_and_not_for_another_lineage(case: Case) -> None:
+    swept = case.kind.sweep(case.ctx, LINEAGE, case.ctx.lineage)
+    if case.kind.name in RELATIONS:
+        assert swept == []
         return
-    swept = case.kind.sweep(case.ctx)
-    assert any(case.record.id.endswith(identifier) for identifier in swept)
-    assert case.kind.sweep(replace(case.ctx, lineage="another")) == []
+    (found,) = (item for item in swept if item.tags["plinkctl:op"] == case.record.op)
+    assert {key: found.tags.get(key) for key in case.ctx.tags} == case.ctx.tags
+    assert found.attrs["id"] == case.record.id
+    assert case.kind.probe(replace(case.ctx, params={}), found.attrs).presence is Presence.READY
+    assert case.kind.sweep(case.ctx, "plinkctl:link", case.ctx.link) == swept
+    assert case.kind.sweep(case.ctx, LINEAGE, "another") == []
+
+
+def test_a_probe_tells_the_frozen_parameters_that_it_was_made_with(case: Case) -> None:
+    if case.kind.name in RELATIONS:
+        pytest.skip("a relation is what it relates")
+    seen = case.kind.probe(replace(case.ctx, params={}), case.record.attrs)
+    wanted = {key: value for key, value in case.record.params.items() if key not in case.kind.settings}
+    assert set(seen.frozen) == set(wanted)
+    assert all(alike(seen.frozen[key], value) for key, value in wanted.items())
+    assert plain(seen.frozen) == seen.frozen
 
 
 @pytest.mark.parametrize("name", ["vpc", "subnet", "security_group", "load_balancer", "target_group"])

@@ -1,12 +1,12 @@
 """`teardown`: what the states hold, consumer first, to the proof that nothing is left."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from plinkctl import handshake, topology
 from plinkctl.app import run as running
+from plinkctl.app.findings import LINEAGE, tagged
 from plinkctl.app.run import Run, Seat, seats
 from plinkctl.aws.patience import poll
 from plinkctl.engine import lifecycle
@@ -120,7 +120,11 @@ def _proof(run: Run, opened: Mapping[Side, Seat]) -> list[dict[str, str]]:
     """
 
     def look() -> list[dict[str, str]]:
-        return [item for seat in opened.values() for item in sweep(seat)]
+        return [
+            {"side": side.value, "kind": kind.name, "id": str(item.attrs["id"])}
+            for side, seat in opened.items()
+            for kind, item in tagged(seat, LINEAGE, seat.state.lineage)
+        ]
 
     found: list[dict[str, str]] = []
 
@@ -150,13 +154,3 @@ def _proof(run: Run, opened: Mapping[Side, Seat]) -> list[dict[str, str]]:
         accounts = ", ".join(sorted({seat.identity.account for seat in opened.values()}))
         run.note(f"checked by tag: nothing of {run.link.name!r} is left in {accounts}")
     return found
-
-
-def sweep(seat: Seat) -> list[dict[str, str]]:
-    """Everything in the seat's account that carries this state's lineage tag."""
-    ctx = seat.desk.ctx("", "", {})
-    services = {"load_balancer", "target_group"} if seat.side is Side.CONSUMER else {"role", "log_group", "function"}
-    kinds = [kind for kind in KINDS.values() if kind.name not in services]
-    with ThreadPoolExecutor(len(kinds)) as pool:
-        found = pool.map(lambda kind: (kind, kind.sweep(ctx)), kinds)
-        return [{"side": seat.side.value, "kind": kind.name, "id": i} for kind, ids in found for i in ids]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from plinkctl.aws.patience import poll
 from plinkctl.engine.creating import PROPAGATION, create, find, intent, since, superseded
-from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, done, holds, late, plain
+from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, alike, done, holds, late, plain
 from plinkctl.engine.waiting import DOUBT, converge, delete, probe, until_gone, until_it_shows, until_ready
 from plinkctl.errors import PlinkError, RefusedError, TimedOutError
 from plinkctl.events import Action, NodeActing, NodeHeld
@@ -223,7 +223,7 @@ def immutable_change(kind: Kind, record: Record, params: Mapping[str, Any]) -> s
     changed = [
         f"{key}: {record.params.get(key)!r} -> {value!r}"
         for key, value in plain(params).items()
-        if key not in kind.settings and record.params.get(key) != value
+        if key not in kind.settings and not alike(record.params.get(key), value)
     ]
     return "; ".join(changed)
 

@@ -139,6 +139,13 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
+def alike(one: Any, other: Any) -> bool:
+    """Whether two parameters mean the same to AWS: its lists of IDs are sets, told in any order."""
+    if isinstance(one, list) and isinstance(other, list):
+        return sorted(map(str, one)) == sorted(map(str, other))
+    return bool(one == other)
+
+
 def late(job: Job, what: str, why: str | None) -> TimedOutError:
     """The end of patience: the node was not made, ready, changed or gone in time."""
     return TimedOutError(

@@ -47,6 +47,7 @@ class Seen:
         why: What it waits for or what is wrong, in words; AWS's own state name included.
         attrs: What AWS says of it now.
         settings: The current value of each of the kind's settings.
+        frozen: The parameters of its create that cannot be changed, as AWS tells them: for a state that was lost.
         tags: All its tags; None where the kind has none or they were not read.
     """
 
@@ -54,10 +55,24 @@ class Seen:
     why: str = ""
     attrs: Attrs = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    frozen: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] | None = None
 
 
 ABSENT: Final = Seen(presence=Presence.ABSENT, why="not there")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tagged:
+    """Something a sweep found.
+
+    Args:
+        attrs: What is remembered of it.
+        tags: All its tags.
+    """
+
+    attrs: Attrs
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,8 +204,8 @@ class Kind(ABC):
         """What keeps it from being deleted, in words; asked while a delete is BUSY."""
         return ""
 
-    def sweep(self, ctx: Ctx) -> list[str]:
-        """IDs of everything of this kind that carries our lineage tag: the proof that nothing is left."""
+    def sweep(self, ctx: Ctx, tag: str, value: str) -> list[Tagged]:
+        """Everything of this kind in the account that carries this tag of ours, e.g. `plinkctl:lineage`."""
         return []
 
 

@@ -6,18 +6,17 @@ from typing import Any, ClassVar
 
 from plinkctl.aws.session import Clients
 from plinkctl.errors import AwsError
-from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Kind, as_list, gone
+from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Kind, Tagged, as_dict, as_list, gone
 
 
 class Ec2Kind(Kind):
     """A kind that EC2 describes with filters and tags: find, probe's lookup, tags and sweep come for free.
 
-    Subclasses say which describe call, which list, which ID field and which tag resource type.
+    Subclasses say which describe call, which list and which tag resource type.
     """
 
     describe: ClassVar[str]
     items: ClassVar[str]
-    id_field: ClassVar[str]
     tag_type: ClassVar[str]
 
     @abstractmethod
@@ -29,9 +28,14 @@ class Ec2Kind(Kind):
         found = self.look(ctx, f"tag:{TAG_PREFIX}op", ctx.op)
         return self.attrs_of(found[0]) if found else None
 
-    def sweep(self, ctx: Ctx) -> list[str]:
-        """By the lineage tag."""
-        return [str(item[self.id_field]) for item in self.look(ctx, f"tag:{TAG_PREFIX}lineage", ctx.lineage)]
+    def sweep(self, ctx: Ctx, tag: str, value: str) -> list[Tagged]:
+        """By the tag, less what EC2 still lists as deleted for a while."""
+        found = [item for item in self.look(ctx, f"tag:{tag}", value) if not self.ended(item)]
+        return [Tagged(attrs=self.attrs_of(item), tags=as_dict(item.get("Tags"))) for item in found]
+
+    def ended(self, item: Mapping[str, Any]) -> bool:
+        """Whether EC2 lists what is deleted already."""
+        return False
 
     def retag(self, ctx: Ctx, attrs: Attrs, *, put: Mapping[str, str], drop: Sequence[str]) -> None:
         """CreateTags overwrites, DeleteTags ignores what is not there: both repeatable."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from plinkctl.errors import AwsError
-from plinkctl.kinds.base import NAME_PREFIX, TAG_PREFIX, Attrs, Ctx, Kind, as_dict, as_list, gone
+from plinkctl.kinds.base import NAME_PREFIX, Attrs, Ctx, Kind, as_dict, as_list, gone
 
 _TAGS_A_CALL = 20  # DescribeTags takes at most 20 ARNs
 
@@ -25,13 +25,13 @@ def tags_of(ctx: Ctx, arn: str) -> dict[str, str]:
     return as_dict(reply["TagDescriptions"][0]["Tags"])
 
 
-def with_our_lineage(ctx: Ctx, arns: list[str]) -> list[str]:
-    """Those of the ARNs that carry our lineage.
+def tagged(ctx: Ctx, arns: list[str], tag: str, value: str) -> dict[str, dict[str, str]]:
+    """Those of the ARNs that carry the tag, with all their tags.
 
     ELBv2 cannot filter by tag, so only what has a name of ours is asked: an account may have thousands.
     """
     arns = [arn for arn in arns if f"/{NAME_PREFIX}" in arn]
-    found: list[str] = []
+    found: dict[str, dict[str, str]] = {}
     for start in range(0, len(arns), _TAGS_A_CALL):
         batch = arns[start : start + _TAGS_A_CALL]
         try:
@@ -40,11 +40,9 @@ def with_our_lineage(ctx: Ctx, arns: list[str]) -> list[str]:
             if not gone(error):
                 raise
             if len(batch) > 1:  # one of them was deleted between the two reads: the others must still be asked
-                found += [arn for one in batch for arn in with_our_lineage(ctx, [one])]
+                for one in batch:
+                    found |= tagged(ctx, [one], tag, value)
             continue
-        found.extend(
-            described["ResourceArn"]
-            for described in reply["TagDescriptions"]
-            if as_dict(described["Tags"]).get(f"{TAG_PREFIX}lineage") == ctx.lineage
-        )
+        seen = {described["ResourceArn"]: as_dict(described["Tags"]) for described in reply["TagDescriptions"]}
+        found |= {arn: tags for arn, tags in seen.items() if tags.get(tag) == value}
     return found

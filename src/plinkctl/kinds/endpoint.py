@@ -27,7 +27,7 @@ class Endpoint(Ec2Kind):
 
     name = "endpoint"
     title = "interface endpoint"
-    describe, items, id_field, tag_type = "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", "vpc-endpoint"
+    describe, items, tag_type = "describe_vpc_endpoints", "VpcEndpoints", "vpc-endpoint"
     patience = Patience(ready_within=900, gone_within=900, usual="1 to 3 min", usual_end="1 to 5 min")
     settings = frozenset({"private_dns"})
     way_there = (
@@ -76,6 +76,12 @@ class Endpoint(Ec2Kind):
             why=_why(item, presence),
             attrs=self.attrs_of(item),
             settings={"private_dns": bool(item.get("PrivateDnsEnabled", False))},
+            frozen={
+                "vpc_id": item["VpcId"],
+                "service_name": item["ServiceName"],
+                "subnet_ids": list(item.get("SubnetIds", ())),
+                "security_group_ids": [group["GroupId"] for group in item.get("Groups", ())],
+            },
             tags=as_dict(item.get("Tags")),
         )
 
@@ -98,10 +104,9 @@ class Endpoint(Ec2Kind):
         found = self.look(ctx, "tag:plinkctl:op", ctx.op)
         return next((self.attrs_of(i) for i in found if str(i["State"]).lower() not in {"deleting", "deleted"}), None)
 
-    def sweep(self, ctx: Ctx) -> list[str]:
-        """By tag, less those that EC2 still lists as deleted for a while."""
-        found = self.look(ctx, "tag:plinkctl:lineage", ctx.lineage)
-        return [str(item["VpcEndpointId"]) for item in found if str(item["State"]).lower() != "deleted"]
+    def ended(self, item: Mapping[str, Any]) -> bool:
+        """Listed for a while as `deleted`."""
+        return str(item["State"]).lower() == "deleted"
 
 
 def _why(item: Mapping[str, Any], presence: Presence) -> str:

@@ -27,7 +27,7 @@ class EndpointService(Ec2Kind):
     name = "endpoint_service"
     title = "endpoint service"
     describe, items = "describe_vpc_endpoint_service_configurations", "ServiceConfigurations"
-    id_field, tag_type = "ServiceId", "vpc-endpoint-service"
+    tag_type = "vpc-endpoint-service"
     patience = Patience(ready_within=600, gone_within=900, usual_end="up to 2 min")
     settings = frozenset({"acceptance_required", "principals"})
     way_there = (
@@ -71,6 +71,7 @@ class EndpointService(Ec2Kind):
                 "acceptance_required": item["AcceptanceRequired"],
                 "principals": self._principals(ctx, attrs) if presence is Presence.READY else None,
             },
+            frozen={"load_balancer_arn": next(iter(item.get("NetworkLoadBalancerArns", ())), None)},
             tags=as_dict(item.get("Tags")),
         )
 
@@ -138,10 +139,9 @@ class EndpointService(Ec2Kind):
         ]
         return "connected still: " + ", ".join(live) if live else "its connections have not quite ended"
 
-    def sweep(self, ctx: Ctx) -> list[str]:
-        """By tag, less those that EC2 still lists as deleted for a while."""
-        found = self.look(ctx, "tag:plinkctl:lineage", ctx.lineage)
-        return [str(item["ServiceId"]) for item in found if str(item["ServiceState"]).lower() != "deleted"]
+    def ended(self, item: Mapping[str, Any]) -> bool:
+        """Listed for a while as `Deleted`."""
+        return str(item["ServiceState"]).lower() == "deleted"
 
     def _principals(self, ctx: Ctx, attrs: Attrs) -> list[str]:
         found = ctx.aws.pages(

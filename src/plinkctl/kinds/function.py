@@ -14,13 +14,13 @@ from plinkctl.errors import AwsAnswer, AwsError
 from plinkctl.kinds.base import (
     ABSENT,
     NAME_PREFIX,
-    TAG_PREFIX,
     Attrs,
     Ctx,
     Kind,
     Patience,
     Presence,
     Seen,
+    Tagged,
     ignore_gone,
     ours,
 )
@@ -98,6 +98,10 @@ class Function(Kind):
                 "timeout": item["Timeout"],
                 "code": item["CodeSha256"],
             },
+            frozen={
+                "subnet_ids": list(item.get("VpcConfig", {}).get("SubnetIds", ())),
+                "security_group_ids": list(item.get("VpcConfig", {}).get("SecurityGroupIds", ())),
+            },
             tags=found.get("Tags", {}),
         )
 
@@ -153,15 +157,15 @@ class Function(Kind):
         if drop:
             ctx.aws.write("lambda", "untag_resource", Resource=attrs["arn"], TagKeys=list(drop))
 
-    def sweep(self, ctx: Ctx) -> list[str]:
+    def sweep(self, ctx: Ctx, tag: str, value: str) -> list[Tagged]:
         """By the prefix of our names, then by tag."""
-        found: list[str] = []
+        found: list[Tagged] = []
         for item in ctx.aws.pages("lambda", "list_functions", "Functions"):
             if not item["FunctionName"].startswith(NAME_PREFIX):
                 continue
             reply = ctx.aws.peek("lambda", "list_tags", Resource=item["FunctionArn"])
-            if reply and reply.get("Tags", {}).get(f"{TAG_PREFIX}lineage") == ctx.lineage:
-                found.append(item["FunctionName"])
+            if reply and reply.get("Tags", {}).get(tag) == value:
+                found.append(Tagged(attrs=self._attrs(ctx, item), tags=reply["Tags"]))
         return found
 
     def _function(self, ctx: Ctx, name: str) -> dict[str, Any] | None:
@@ -175,7 +179,7 @@ class Function(Kind):
         return [i for i in found if str(i.get("Description", "")).startswith("AWS Lambda VPC ENI")]
 
     def _attrs(self, ctx: Ctx, item: Mapping[str, Any]) -> Attrs:
-        groups = item.get("VpcConfig", {}).get("SecurityGroupIds") or ctx.params["security_group_ids"]
+        groups = item.get("VpcConfig", {}).get("SecurityGroupIds") or ctx.params.get("security_group_ids", ())
         return {"id": item["FunctionName"], "arn": item["FunctionArn"], "security_group_ids": list(groups)}
 
 

@@ -4,8 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from plinkctl.errors import AwsError
-from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Presence, Seen, as_list, gone, ignore_gone, ours
-from plinkctl.kinds.base_elb import ElbKind, tags_of
+from plinkctl.kinds.base import (
+    ABSENT,
+    NAME_PREFIX,
+    Attrs,
+    Ctx,
+    Presence,
+    Seen,
+    Tagged,
+    as_list,
+    gone,
+    ignore_gone,
+    ours,
+)
+from plinkctl.kinds.base_elb import ElbKind, tagged, tags_of
 
 
 class Listener(ElbKind):
@@ -17,15 +29,7 @@ class Listener(ElbKind):
 
     def find(self, ctx: Ctx) -> Attrs | None:
         """By balancer and port, which are unique together, then by tag."""
-        try:
-            found = ctx.aws.pages(
-                "elbv2", "describe_listeners", "Listeners", LoadBalancerArn=ctx.params["load_balancer_arn"]
-            )
-        except AwsError as error:
-            if gone(error):
-                return None
-            raise
-        for item in found:
+        for item in _of(ctx, ctx.params["load_balancer_arn"]):
             arn = item["ListenerArn"]
             if item["Port"] == ctx.params["port"] and ours(ctx, tags_of(ctx, arn), f"the listener {arn}"):
                 return {"id": arn}
@@ -51,13 +55,21 @@ class Listener(ElbKind):
         if not found:
             return ABSENT
         settings: dict[str, Any] = {}
+        frozen = {
+            "load_balancer_arn": found[0]["LoadBalancerArn"],
+            "protocol": found[0]["Protocol"],
+            "port": found[0]["Port"],
+        }
+        if group := found[0]["DefaultActions"][0].get("TargetGroupArn"):
+            frozen["target_group_arn"] = group
         if fixed := found[0]["DefaultActions"][0].get("FixedResponseConfig"):
             settings["response"] = {
                 "status": int(fixed["StatusCode"]),
                 "body": fixed.get("MessageBody", ""),
                 "content_type": fixed.get("ContentType", "text/plain"),
             }
-        return Seen(presence=Presence.READY, attrs=attrs, settings=settings, tags=tags_of(ctx, attrs["id"]))
+        tags = tags_of(ctx, attrs["id"])
+        return Seen(presence=Presence.READY, attrs=attrs, settings=settings, frozen=frozen, tags=tags)
 
     def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
         """ModifyListener replaces the default action."""
@@ -69,6 +81,22 @@ class Listener(ElbKind):
             ctx.aws.write("elbv2", "delete_listener", ListenerArn=attrs["id"])
         except AwsError as error:
             ignore_gone(error)
+
+    def sweep(self, ctx: Ctx, tag: str, value: str) -> list[Tagged]:
+        """Those on balancers of our names, by tag: a listener on anybody else's is none of ours."""
+        balancers = ctx.aws.pages("elbv2", "describe_load_balancers", "LoadBalancers")
+        arns = [str(item["LoadBalancerArn"]) for item in balancers if item["LoadBalancerName"].startswith(NAME_PREFIX)]
+        found = tagged(ctx, [item["ListenerArn"] for arn in arns for item in _of(ctx, arn)], tag, value)
+        return [Tagged(attrs={"id": arn}, tags=tags) for arn, tags in found.items()]
+
+
+def _of(ctx: Ctx, load_balancer_arn: str) -> list[dict[str, Any]]:
+    try:
+        return ctx.aws.pages("elbv2", "describe_listeners", "Listeners", LoadBalancerArn=load_balancer_arn)
+    except AwsError as error:
+        if gone(error):
+            return []
+        raise
 
 
 def _action(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from plinkctl.errors import AwsError
-from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Patience, Presence, Seen, as_list, ignore_gone, ours
-from plinkctl.kinds.base_elb import ElbKind, tags_of, with_our_lineage
+from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Patience, Presence, Seen, Tagged, as_list, ignore_gone, ours
+from plinkctl.kinds.base_elb import ElbKind, tagged, tags_of
 
 
 class LoadBalancer(ElbKind):
@@ -55,6 +55,11 @@ class LoadBalancer(ElbKind):
             why=f"{item['Type']} load balancer is {state}{f': {reason}' if reason else ''}",
             attrs=self._attrs(item),
             settings={"enforce": enforce} if item["Type"] == "network" else {},
+            frozen={
+                "type": item["Type"],
+                "subnet_ids": [zone["SubnetId"] for zone in item["AvailabilityZones"]],
+                "security_group_ids": list(item.get("SecurityGroups", ())),
+            },
             tags=tags_of(ctx, attrs["id"]),
         )
 
@@ -79,10 +84,12 @@ class LoadBalancer(ElbKind):
         """AWS releases the balancer some time after its endpoint service is gone."""
         return "an endpoint service or target group still holds it"
 
-    def sweep(self, ctx: Ctx) -> list[str]:
-        """All balancers of the region, by tag."""
-        found = ctx.aws.pages("elbv2", "describe_load_balancers", "LoadBalancers")
-        return with_our_lineage(ctx, [item["LoadBalancerArn"] for item in found])
+    def sweep(self, ctx: Ctx, tag: str, value: str) -> list[Tagged]:
+        """All balancers of the region, by name and tag."""
+        pages = ctx.aws.pages("elbv2", "describe_load_balancers", "LoadBalancers")
+        found = {str(item["LoadBalancerArn"]): self._attrs(item) for item in pages}
+        tags = tagged(ctx, list(found), tag, value)
+        return [Tagged(attrs=found[arn], tags=tags[arn]) for arn in tags]
 
     def _one(self, ctx: Ctx, **by: Any) -> dict[str, Any] | None:
         reply = ctx.aws.peek("elbv2", "describe_load_balancers", **by)

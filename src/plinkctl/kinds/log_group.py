@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from plinkctl.errors import AwsError
-from plinkctl.kinds.base import ABSENT, TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, ignore_gone, ours
+from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Presence, Seen, Tagged, ignore_gone, ours
 
 PREFIX: Final = "/plinkctl/"
 
@@ -61,14 +61,14 @@ class LogGroup(Kind):
         if drop:
             ctx.aws.write("logs", "untag_resource", resourceArn=attrs["arn"], tagKeys=list(drop))
 
-    def sweep(self, ctx: Ctx) -> list[str]:
+    def sweep(self, ctx: Ctx, tag: str, value: str) -> list[Tagged]:
         """By prefix, then by tag."""
         groups = ctx.aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=PREFIX)
         return [
-            group["logGroupName"]
-            for group in groups
-            if (reply := ctx.aws.peek("logs", "list_tags_for_resource", resourceArn=self._attrs(group)["arn"]))
-            and reply["tags"].get(f"{TAG_PREFIX}lineage") == ctx.lineage
+            Tagged(attrs=attrs, tags=reply["tags"])
+            for attrs in map(self._attrs, groups)
+            if (reply := ctx.aws.peek("logs", "list_tags_for_resource", resourceArn=attrs["arn"]))
+            and reply["tags"].get(tag) == value
         ]
 
     def _name(self, ctx: Ctx) -> str:

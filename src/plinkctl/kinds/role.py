@@ -8,13 +8,13 @@ from urllib.parse import unquote
 from plinkctl.errors import AwsError
 from plinkctl.kinds.base import (
     ABSENT,
-    TAG_PREFIX,
     Attrs,
     Ctx,
     Kind,
     Patience,
     Presence,
     Seen,
+    Tagged,
     as_dict,
     as_list,
     ignore_gone,
@@ -102,13 +102,13 @@ class Role(Kind):
         if drop:
             ctx.aws.write("iam", "untag_role", RoleName=attrs["name"], TagKeys=list(drop))
 
-    def sweep(self, ctx: Ctx) -> list[str]:
+    def sweep(self, ctx: Ctx, tag: str, value: str) -> list[Tagged]:
         """By path, then by tag: no AWS API finds roles by tag."""
-        found: list[str] = []
+        found: list[Tagged] = []
         for role in ctx.aws.pages("iam", "list_roles", "Roles", PathPrefix=PATH):
             reply = ctx.aws.peek("iam", "list_role_tags", RoleName=role["RoleName"])
-            if reply and as_dict(reply["Tags"]).get(f"{TAG_PREFIX}lineage") == ctx.lineage:
-                found.append(role["RoleName"])
+            if reply and (tags := as_dict(reply["Tags"])).get(tag) == value:
+                found.append(Tagged(attrs=self._attrs(role), tags=tags))
         return found
 
     def _role(self, ctx: Ctx, name: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ class RouteTable(Ec2Kind):
 
     name = "route_table"
     title = "route table"
-    describe, items, id_field, tag_type = "describe_route_tables", "RouteTables", "RouteTableId", "route-table"
+    describe, items, tag_type = "describe_route_tables", "RouteTables", "route-table"
     settings = frozenset({"subnet_ids"})
 
     def attrs_of(self, item: Mapping[str, Any]) -> Attrs:
@@ -41,6 +41,7 @@ class RouteTable(Ec2Kind):
             presence=Presence.READY,
             attrs=self.attrs_of(item),
             settings={"subnet_ids": subnets},
+            frozen={"vpc_id": item["VpcId"]},
             tags=as_dict(item.get("Tags")),
         )
 

@@ -13,7 +13,7 @@ class SecurityGroup(Ec2Kind):
 
     name = "security_group"
     title = "security group"
-    describe, items, id_field, tag_type = "describe_security_groups", "SecurityGroups", "GroupId", "security-group"
+    describe, items, tag_type = "describe_security_groups", "SecurityGroups", "security-group"
     settings = frozenset({"open_egress"})
     patience = Patience(
         ready_within=120, gone_within=2700, usual_end="minutes, while interfaces go"
@@ -44,6 +44,7 @@ class SecurityGroup(Ec2Kind):
             presence=Presence.READY,
             attrs=self.attrs_of(item),
             settings={"open_egress": bool(self._open_egress(ctx, attrs))},
+            frozen={"vpc_id": item["VpcId"], "description": item["Description"]},
             tags=as_dict(item.get("Tags")),
         )
 
@@ -84,12 +85,7 @@ class SecurityGroupRule(Ec2Kind):
 
     name = "security_group_rule"
     title = "security group rule"
-    describe, items, id_field, tag_type = (
-        "describe_security_group_rules",
-        "SecurityGroupRules",
-        "SecurityGroupRuleId",
-        "security-group-rule",
-    )
+    describe, items, tag_type = "describe_security_group_rules", "SecurityGroupRules", "security-group-rule"
     settings = frozenset({"port", "peer_group_id", "peer_cidr"})
     prunable = True
 
@@ -123,6 +119,7 @@ class SecurityGroupRule(Ec2Kind):
                 "peer_group_id": item.get("ReferencedGroupInfo", {}).get("GroupId"),
                 "peer_cidr": item.get("CidrIpv4"),
             },
+            frozen={"group_id": item["GroupId"], "direction": "egress" if item["IsEgress"] else "ingress"},
             tags=as_dict(item.get("Tags")),
         )
 

@@ -13,7 +13,7 @@ class Subnet(Ec2Kind):
 
     name = "subnet"
     title = "subnet"
-    describe, items, id_field, tag_type = "describe_subnets", "Subnets", "SubnetId", "subnet"
+    describe, items, tag_type = "describe_subnets", "Subnets", "subnet"
     # Load balancer and Lambda interfaces hold it after their owner is gone: up to 45 min (aws-facts.md 3.4, 3.6)
     patience = Patience(ready_within=120, gone_within=2700, usual_end="minutes, while interfaces go")
 
@@ -48,6 +48,7 @@ class Subnet(Ec2Kind):
             presence=Presence.READY if ready else Presence.PENDING,
             why=f"subnet is {item['State']}",
             attrs=self.attrs_of(item),
+            frozen={"vpc_id": item["VpcId"], "cidr": item["CidrBlock"], "zone_id": item["AvailabilityZoneId"]},
             tags=as_dict(item.get("Tags")),
         )
 

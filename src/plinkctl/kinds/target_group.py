@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from plinkctl.errors import AwsError
-from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Patience, Presence, Seen, as_list, ignore_gone, ours
-from plinkctl.kinds.base_elb import ElbKind, tags_of, with_our_lineage
+from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Patience, Presence, Seen, Tagged, as_list, ignore_gone, ours
+from plinkctl.kinds.base_elb import ElbKind, tagged, tags_of
 
 
 class TargetGroup(ElbKind):
@@ -45,6 +45,7 @@ class TargetGroup(ElbKind):
             presence=Presence.READY,
             attrs={"id": item["TargetGroupArn"]},
             settings={"matcher": item.get("Matcher", {}).get("HttpCode")},
+            frozen={"vpc_id": item.get("VpcId"), "port": item.get("Port")},
             tags=tags_of(ctx, attrs["id"]),
         )
 
@@ -61,10 +62,11 @@ class TargetGroup(ElbKind):
         except AwsError as error:
             ignore_gone(error)
 
-    def sweep(self, ctx: Ctx) -> list[str]:
-        """All target groups of the region, by tag."""
-        found = ctx.aws.pages("elbv2", "describe_target_groups", "TargetGroups")
-        return with_our_lineage(ctx, [item["TargetGroupArn"] for item in found])
+    def sweep(self, ctx: Ctx, tag: str, value: str) -> list[Tagged]:
+        """All target groups of the region, by name and tag."""
+        pages = ctx.aws.pages("elbv2", "describe_target_groups", "TargetGroups")
+        found = tagged(ctx, [item["TargetGroupArn"] for item in pages], tag, value)
+        return [Tagged(attrs={"id": arn}, tags=tags) for arn, tags in found.items()]
 
     def _one(self, ctx: Ctx, **by: Any) -> dict[str, Any] | None:
         reply = ctx.aws.peek("elbv2", "describe_target_groups", **by)

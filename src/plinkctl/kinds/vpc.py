@@ -13,7 +13,7 @@ class Vpc(Ec2Kind):
 
     name = "vpc"
     title = "VPC"
-    describe, items, id_field, tag_type = "describe_vpcs", "Vpcs", "VpcId", "vpc"
+    describe, items, tag_type = "describe_vpcs", "Vpcs", "vpc"
     patience = Patience(ready_within=120, gone_within=600)
     settings = frozenset({"dns_support", "dns_hostnames", "default_group"})
     blind = True  # two CreateVpc calls make two VPCs, same CIDR or not (reliability.md 3.5)
@@ -50,7 +50,11 @@ class Vpc(Ec2Kind):
             "default_group": "open" if ingress or egress else "empty",
         }
         return Seen(
-            presence=Presence.READY, attrs=self.attrs_of(item), settings=settings, tags=as_dict(item.get("Tags"))
+            presence=Presence.READY,
+            attrs=self.attrs_of(item),
+            settings=settings,
+            frozen={"cidr": item["CidrBlock"]},
+            tags=as_dict(item.get("Tags")),
         )
 
     def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
