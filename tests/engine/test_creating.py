@@ -7,7 +7,7 @@ from scripted import Bench, Lost, fault, thing
 
 from plinkctl.aws.faults import Nature
 from plinkctl.errors import AwsError, Exit, RefusedError, TimedOutError
-from plinkctl.kinds.base import ABSENT, Presence, Seen
+from plinkctl.kinds.base import ABSENT, Patience, Presence, Seen
 from plinkctl.state import Phase
 
 A = thing("a")
@@ -160,7 +160,7 @@ def test_patience_with_it_ends_as_a_timeout(bench: Bench, nature: Nature) -> Non
     error = bench.failure(walked, "a")
     assert isinstance(error, TimedOutError)
     assert f"Code.{nature}" in str(error.why)
-    assert 60 <= bench.clock.now() < 66
+    assert bench.clock.now() == pytest.approx(60)
     assert bench.record("a").sent_at is None
 
 
@@ -168,7 +168,19 @@ def test_the_commands_own_timeout_cuts_it_short(bench: Bench) -> None:
     bench.timeout = 10
     bench.service.creates["a"] = [fault(Nature.THROTTLED)] * 99
     assert bench.failure(bench.up(A), "a").exit_code == Exit.TIMED_OUT
-    assert bench.clock.now() < 16
+    assert bench.clock.now() == pytest.approx(10)
+
+
+def test_under_a_throttle_attempts_come_slower_and_slower(bench: Bench) -> None:
+    bench.kinds["thing"].patience = Patience(ready_within=600)  # type: ignore[misc]
+    bench.service.creates["a"] = [fault(Nature.THROTTLED)] * 50
+    assert bench.failure(bench.up(A), "a").exit_code == Exit.TIMED_OUT
+    assert bench.clock.now() == pytest.approx(600)
+    pauses = bench.clock.slept[:-1]
+    for number, pause in enumerate(pauses, 1):
+        assert min(60, 2**number) / 2 <= pause <= min(60, 2**number)
+    assert len(bench.service.calls("create")) < 30, "fifty answers were there to be had"
+    assert bench.record("a").sent_at is None
 
 
 def test_what_stays_invisible_is_told_as_what_aws_said(bench: Bench) -> None:

@@ -211,6 +211,7 @@ class Memory:
         self.durable: State | None = None
         self.breaks_at = 0
         self.history: list[Record] = []
+        self.on_commit: Callable[[Record], object] = lambda _: None
         self._log = log
 
     @property
@@ -228,6 +229,7 @@ class Memory:
         self.durable = self.durable.put(record)
         self.history.append(record)
         self._log.append(f"{record.phase} {record.node}")
+        self.on_commit(record)
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -4,8 +4,11 @@ The order is the promise (reliability.md 3.3): intent durable, marked as sent, o
 happens in between, `find` tells later whether the attempt took effect, by token, name or tag.
 """
 
+import math
+import random
 from collections.abc import Generator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from plinkctl.aws.faults import Nature
@@ -13,13 +16,18 @@ from plinkctl.aws.patience import poll
 from plinkctl.engine.steps import Call, Commit, Job, Step, holds, late, pause, plain
 from plinkctl.errors import AwsError, PlinkError, RefusedError, Stopped, TimedOutError, UntaggedError
 from plinkctl.events import Action, NodeActing
-from plinkctl.kinds.base import Attrs, gone
+from plinkctl.kinds.base import Attrs, Ctx, gone
 from plinkctl.state import Phase, Record
 
 _RESENDS: Final = 5  # of a create whose answer was lost, before the user is asked to look
 AGAIN: Final = frozenset({Nature.THROTTLED, Nature.NOT_YET})
 """AWS said a clear no that time cures."""
+_FRESH: Final = 5.0  # seconds a sending mark is good for
 PROPAGATION: Final = 300.0  # seconds EC2 may hide a fresh resource (Terraform's ec2PropagationTimeout)
+
+
+class _StaleError(Exception):
+    """The mark was made too long before the send, and nothing was sent."""
 
 
 def intent(job: Job) -> Record:
@@ -46,10 +54,11 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
     begun = job.clock.now()
     found: Attrs | None = None
     # Once an answer was lost, by us or by a process before us, a later clear no says nothing about that attempt.
-    doubt, look, resends = record.sent_at is not None, True, 0
+    doubt, look, resends, throttled = record.sent_at is not None, True, 0, 0
+    sent = -math.inf  # when this process sent it, on the clock nobody sets
     while True:
         if look:
-            found = yield from find(job, record, wait=record.sent_at is not None and job.kind.blind)
+            found = yield from find(job, record, wait=record.sent_at is not None and job.kind.blind, sent=sent)
             if found is not None:
                 yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.ADOPT, detail=str(found["id"]))
                 break
@@ -57,9 +66,13 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
         record = replace(record, attempt=record.attempt + 1, sent_at=job.clock.wall())
         yield Commit(record)
         yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.CREATE)
+        sent = job.clock.now()
         try:
-            found = yield Call(lambda: job.kind.create(ctx))
+            found = yield Call(partial(_send, job, record, ctx))
             break
+        except _StaleError:
+            record, look = before, False
+            continue
         except Stopped:
             yield Commit(before)  # the stop came before the send, so there is nothing to look for next time
             raise
@@ -68,12 +81,14 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
                 doubt, look, resends = True, True, resends + 1
                 yield pause(job, 2.0 ** (resends - 1), f"the answer was lost ({error.answer.code}); looking", begun)
                 continue
-            if _time_cures(job, error, begun):
+            if (left := _patience_left(job, error, begun)) > 0:
                 look = False  # AWS said a clear no: nothing was made
-                yield pause(job, _patience(error, record.attempt), f"AWS says {error.answer.code}", begun)
+                throttled = throttled + 1 if error.nature == Nature.THROTTLED else 0
+                seconds = _slower(throttled) if throttled else min(5.0, 1.0 + record.attempt)
+                yield pause(job, min(seconds, left), f"AWS says {error.answer.code}", begun)
                 continue
             try:
-                found = yield from _last_word(job, record, error)
+                found = yield from _last_word(job, record, error, sent)
                 break
             except PlinkError:
                 if error.nature != Nature.UNCLEAR and not doubt:
@@ -84,11 +99,22 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
     return record
 
 
-def _patience(error: AwsError, attempt: int) -> float:
-    """Seconds until the next attempt: slower and slower under a throttle, since the whole organization shares it."""
-    if error.nature == Nature.THROTTLED:
-        return float(min(60, 2 ** min(attempt, 6)))
-    return min(5.0, 1.0 + attempt)
+def _send(job: Job, record: Record, ctx: Ctx) -> Attrs:
+    """In a worker: send it, if the mark still tells the time of sending.
+
+    The process may have been stopped or its machine asleep in between, or no worker was free. Whoever looks for the
+    effect of an old mark would believe too early that there is none.
+    """
+    if record.sent_at is None or not 0 <= job.clock.wall() - record.sent_at <= _FRESH:
+        raise _StaleError
+    return job.kind.create(ctx)
+
+
+def _slower(times: int) -> float:
+    """Seconds until the next attempt under a throttle, which the whole organization shares: slower and slower, and
+    not in step with the other nodes."""
+    most = min(60.0, 2.0**times)
+    return random.uniform(most / 2, most)  # noqa: S311
 
 
 def superseded(job: Job, record: Record) -> Generator[Call, Any, bool]:
@@ -104,20 +130,20 @@ def superseded(job: Job, record: Record) -> Generator[Call, Any, bool]:
     return found is None
 
 
-def _time_cures(job: Job, error: AwsError, begun: float) -> bool:
-    """Whether the same call may succeed later, and there is patience left."""
+def _patience_left(job: Job, error: AwsError, begun: float) -> float:
+    """Seconds in which the same call may yet succeed; none where time does not cure what AWS said."""
     patience = job.kind.patience.ready_within
     if error.nature == Nature.GONE:  # what it refers to was made a moment ago and is not visible everywhere
         patience = min(patience, PROPAGATION)
     elif error.nature not in AGAIN and error.answer.code not in job.node.transient:
-        return False
-    return job.clock.now() - begun < job.within(patience)
+        return 0.0
+    return job.within(begun + patience - job.clock.now())
 
 
-def _last_word(job: Job, record: Record, error: AwsError) -> Generator[Call, Any, Attrs]:
+def _last_word(job: Job, record: Record, error: AwsError, sent: float) -> Generator[Call, Any, Attrs]:
     """A no that stays: what AWS says exists may be ours; anything else is raised."""
     if error.nature == Nature.EXISTS:
-        found = yield from find(job, record, wait=record.attempt > 1)
+        found = yield from find(job, record, wait=record.attempt > 1, sent=sent)
         if found is not None:
             return found
         raise RefusedError(
@@ -131,18 +157,22 @@ def _last_word(job: Job, record: Record, error: AwsError) -> Generator[Call, Any
     raise error
 
 
-def since(job: Job, record: Record) -> float:
-    """Seconds since its create was last sent.
+def since(job: Job, record: Record, sent: float = -math.inf) -> float:
+    """Seconds since its create was last sent, as far as that is certain.
 
-    A clock that was set back makes `sent_at` lie in the future; then it counts as just sent.
+    Args:
+        job: The node's turn.
+        record: Its record. A clock that was set back makes `sent_at` lie in the future; then it was sent just now.
+        sent: When this very process sent it, on the clock's `now`: what a clock that was set forward cannot change.
     """
-    return max(0.0, job.clock.wall() - (record.sent_at or job.clock.wall()))
+    return max(0.0, min(job.clock.wall() - (record.sent_at or job.clock.wall()), job.clock.now() - sent))
 
 
-def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs | None]:
+def find(job: Job, record: Record, *, wait: bool, sent: float = -math.inf) -> Generator[Call, Any, Attrs | None]:
     """Look for what this op made. With `wait`, believe that it is absent only after the grace period.
 
-    So it is with a thing of its name that carries no tag: tags are seen later than what they are on.
+    So it is with a thing of its name that carries no tag: tags are seen later than what they are on. `sent` is as in
+    `since`.
     """
     ctx = job.ctx(record)
 
@@ -157,7 +187,7 @@ def find(job: Job, record: Record, *, wait: bool) -> Generator[Call, Any, Attrs 
     if not wait:
         found: Attrs | None = yield Call(look)
         return found
-    left = max(0.0, job.grace - since(job, record))
+    left = max(0.0, job.grace - since(job, record, sent))
 
     def look_until() -> Attrs | None:
         bare: UntaggedError | None = None
