@@ -29,6 +29,7 @@ NEIGHBOURS: Final = {
     ("events", "errors"),
     ("graph", "link"),
     ("state", "link"),
+    ("stores", "aws"),
     ("topology", "kinds"),
     ("app", "report"),
     ("render", "report"),

@@ -7,13 +7,13 @@ credentials, then the guard that the account and region are the recorded ones.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from plinkctl import state as states
-from plinkctl.aws.patience import Clock, Stop
-from plinkctl.aws.session import Clients, Identity
+from plinkctl.aws.patience import Clock, Stop, SystemClock
+from plinkctl.aws.session import Clients, Identity, OnCall
 from plinkctl.engine.executor import Executor, Walked
 from plinkctl.engine.steps import Desk, Job, Script
 from plinkctl.errors import StateError, StoppedError
@@ -24,8 +24,10 @@ from plinkctl.link import Access, Link, Side
 from plinkctl.report import Report
 from plinkctl.state import Record, State
 from plinkctl.stores import Place, Store
+from plinkctl.stores.address import Address
 from plinkctl.stores.local import DEFAULT_FOLDER
 from plinkctl.stores.places import place_of
+from plinkctl.stores.s3 import Bucket, Reach
 
 SERVICES: Final = {Side.PROVIDER: ("ec2", "elbv2"), Side.CONSUMER: ("ec2", "iam", "logs", "lambda")}
 DEFAULT_GRACE: Final = 60.0
@@ -61,12 +63,12 @@ class Run:
 
     def __post_init__(self) -> None:
         self.begun = self.clock.now()
-        self.states: Place = place_of(self.place)
+        self.states: Place = place_of(self.place, _reach(self))
 
     @property
     def folder(self) -> Path:
         """For what is kept on this machine whatever the place of the states."""
-        return self.place if isinstance(self.place, Path) else DEFAULT_FOLDER
+        return DEFAULT_FOLDER if isinstance(self.states, Bucket) else Path(self.place)
 
     def tell(self, event: Event) -> None:
         """Tell the report and the observer."""
@@ -159,6 +161,25 @@ def started(run: Run, sides: Mapping[Side, tuple[Identity, Clients]]) -> None:
 
 def clients(run: Run, side: Side) -> Clients:
     """One side's clients, which tell each call."""
+    return Clients(access_of(run.link, side), SERVICES[side], stop=run.stop, on_call=_telling(run, side))
+
+
+def _reach(run: Run) -> Reach:
+    """How states in a bucket are reached: as the side whose states they are, or by the profile the address names.
+
+    None of it heeds the user's wish to stop: what a call did is to be recorded after that too.
+    """
+
+    def clients(side: Side, address: Address) -> Clients:
+        access = access_of(run.link, side)
+        access = replace(access, profile=address.profile or access.profile, region=address.region or access.region)
+        return Clients(access, ("s3",), stop=Stop(), on_call=_telling(run, side))
+
+    return Reach(clients=clients, clock=SystemClock(Stop()), note=run.note)
+
+
+def _telling(run: Run, side: Side) -> OnCall:
+    """Tells the observer of each call."""
 
     def on_call(service: str, operation: str, outcome: str, request_id: str | None, seconds: float) -> None:
         run.observer(
@@ -173,7 +194,7 @@ def clients(run: Run, side: Side) -> Clients:
             )
         )
 
-    return Clients(access_of(run.link, side), SERVICES[side], stop=run.stop, on_call=on_call)
+    return on_call
 
 
 def access_of(link: Link, side: Side) -> Access:

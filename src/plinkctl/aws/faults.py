@@ -92,6 +92,18 @@ _BY_CODE: Final[dict[str, Nature]] = {
     "InvalidSubnetIDException": _N.REFUSED,
     "SubnetIPAddressLimitReachedException": _N.REFUSED,
     "CodeStorageExceededException": _N.QUOTA,
+    # --- S3: "Error responses" of its API reference. No bucket is never taken for no object
+    "NoSuchKey": _N.GONE,
+    "NoSuchBucket": _N.REFUSED,
+    "NoSuchBucketPolicy": _N.GONE,
+    "NoSuchPublicAccessBlockConfiguration": _N.GONE,
+    "PreconditionFailed": _N.EXISTS,  # 412: another was quicker
+    "ConditionalRequestConflict": _N.BUSY,  # 409: a delete came in between; nothing was written
+    "OperationAborted": _N.BUSY,
+    "NotImplemented": _N.REFUSED,  # 501, and yet a clear no
+    "InvalidAccessKeyId": _N.CREDENTIALS,
+    "InvalidToken": _N.CREDENTIALS,
+    "RequestTimeTooSkewed": _N.CREDENTIALS,
     # --- everybody
     "RequestLimitExceeded": _N.THROTTLED,
     "RequestThrottled": _N.THROTTLED,
@@ -281,10 +293,18 @@ def _error(answer: AwsAnswer, nature: Nature) -> AwsError:
             return AwsError(f"AWS refused {answer.service}:{answer.operation}", answer=answer, nature=nature)
 
 
+_ACTIONS: Final[dict[str, str]] = {
+    "Invoke": "InvokeFunction",
+    "ListObjectsV2": "ListBucket",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+}
+"""The operations whose action has another name (AWS's service authorization reference)."""
+
+
 def iam_action(answer: AwsAnswer) -> str:
     """The IAM action that is missing: the one the message names, since a call may need others besides its own."""
     if named := re.search(r"not authorized to perform: ([\w-]+:\w+)", answer.message):
         return named[1]
     prefix = {"elbv2": "elasticloadbalancing"}.get(answer.service, answer.service)
-    operation = {"Invoke": "InvokeFunction"}.get(answer.operation, answer.operation)
+    operation = _ACTIONS.get(answer.operation, answer.operation)
     return f"{prefix}:{operation}"

@@ -175,7 +175,7 @@ class Clients:
         begun = self._begun()
         try:
             for page in client.get_paginator(operation).paginate(**params):
-                items.extend(page[key])
+                items.extend(page.get(key, ()))  # S3 leaves an empty list out
                 self._told(service, operation, "ok", page, begun)
         except Exception as error:  # noqa: BLE001  (_raise lets through what is not botocore's)
             self._raise(error, service, operation, begun)
@@ -198,8 +198,9 @@ class Clients:
         begun = self._begun()
         try:
             reply: dict[str, Any] = getattr(client, operation)(**params)
-            if "Payload" in reply:  # Invoke's answer is a stream, and may break like any other
-                reply["Payload"] = reply["Payload"].read()
+            for stream in ("Payload", "Body"):  # of Invoke and GetObject: an answer may also break while it is read
+                if stream in reply:
+                    reply[stream] = reply[stream].read()
         except Exception as error:  # noqa: BLE001  (_raise lets through what is not botocore's)
             self._raise(error, service, operation, begun)
         self._told(service, operation, "ok", reply, begun)

@@ -76,7 +76,7 @@ def execute(
         run = Run(
             command=command,
             link=link,
-            place=_place(params.get("state")),
+            place=params.get("state") or DEFAULT_FOLDER,
             observer=observer,
             stop=stop,
             clock=SystemClock(stop),
@@ -238,12 +238,6 @@ def _bug(error: BaseException) -> PlinkError:
         hint="please report it with that file; what was made is recorded, the same command resumes",
         code="bug",
     )
-
-
-def _place(named: str | None) -> Path | str:
-    if named and "://" in named:
-        return named
-    return Path(named) if named else DEFAULT_FOLDER
 
 
 def _grace() -> float:

@@ -116,7 +116,11 @@ consent_options: Final = together(
 link_options: Final = together(
     option("--name", metavar="NAME", help="The link's name.  [default: default]"),
     option("-f", "--config", metavar="FILE", help="A link file (configs/*.yaml)."),
-    option("--state", metavar="FOLDER", help="Where states are kept.  [default: .plinkctl]"),
+    option(
+        "--state",
+        metavar="PLACE",
+        help="Where states are kept: a folder, or s3://BUCKET/PREFIX.  [default: .plinkctl]",
+    ),
     option("--timeout", type=Duration(), metavar="DURATION", help="How long the command may wait in all: 90s, 10m."),
     consent_options,
 )

@@ -4,6 +4,7 @@ A *place* holds the states of many links and is looked at without a lock. A *sto
 place, opened for work: while it is open, nobody else changes that state unnoticed.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from plinkctl.link import Side
@@ -31,6 +32,19 @@ class Store(Protocol):
         """Give the lock back. Closing twice is harmless."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Somebody's hold on one side's state.
+
+    Args:
+        who: In words who holds it, and since when.
+        hold: Names exactly this hold, so that no later one is ended in its place; empty where only the kernel ends it.
+    """
+
+    who: str
+    hold: str = ""
+
+
 class Place(Protocol):
     """Where the states of links are kept. `str()` of it is what a person calls it."""
 
@@ -55,3 +69,13 @@ class Place(Protocol):
 
     def file(self, link: str, side: Side) -> str:
         """Where exactly one side's state is."""
+
+    def holder(self, link: str, side: Side) -> Held | None:
+        """Who holds one side's state now, or None."""
+
+    def unlock(self, link: str, side: Side, held: Held) -> bool:
+        """End this hold, if it is one that can be ended; whether it was still there.
+
+        Raises:
+            StateError: Only its process, or the place, can end it.
+        """

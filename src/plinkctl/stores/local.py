@@ -109,6 +109,32 @@ def links(folder: Path) -> list[tuple[str, Side]]:
     return sorted((link, Side(stem)) for link, stem in found if stem in set(Side))
 
 
+def holder(folder: Path, link: str, side: Side) -> str | None:
+    """In words who holds the lock of one side's file now, or None.
+
+    Raises:
+        StateError: It cannot be told.
+    """
+    path = path_of(folder, link, side).with_suffix(".lock")
+    with _told_as_state_error(path):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _named(descriptor)
+        finally:
+            os.close(descriptor)
+    return None
+
+
+def _named(descriptor: int) -> str:
+    """Who wrote himself into the lock file."""
+    return os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "an unknown process"
+
+
 def _private_folder(folder: Path) -> None:
     """Make the folder 0700, or refuse one that others could change under us."""
     with _told_as_state_error(folder):
@@ -141,11 +167,11 @@ def _locked(path: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        holder = os.read(descriptor, 200).decode(errors="replace").strip()
+        holding = _named(descriptor)
         os.close(descriptor)
         raise StateError(
             "another plinkctl is working on this side of the link",
-            why=f"the lock {path} is held by {holder or 'an unknown process'}",
+            why=f"the lock {path} is held by {holding}",
             hint="wait for it to end, then run the same command again",
             code="state_locked",
         ) from error
