@@ -1,15 +1,17 @@
-"""docs/reference/iam.md names exactly the AWS calls that the source makes, and enough for each group of commands."""
+"""The table of IAM actions is exactly the AWS calls that the source makes; its policies are enough, and no more."""
 
 import ast
 import configparser
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from docs_tools import REFERENCE, ROOT, cells, rows, section, text_of
 from shells import Shell
 
@@ -17,6 +19,7 @@ from plinkctl.aws.faults import iam_action
 from plinkctl.errors import AwsAnswer
 from plinkctl.kinds import KINDS
 from plinkctl.kinds.base_ec2 import Ec2Kind
+from plinkctl.permissions import ACTIONS, MANAGED_LIMIT, POLICIES, Scope, policy
 from plinkctl.sandbox import remote
 from plinkctl.sandbox.daemon import Running
 
@@ -85,39 +88,40 @@ def table() -> dict[str, dict[str, set[str]]]:
     }
 
 
-def policy(side: str, *, without: str = "") -> str:
-    """What a user of a side needs after the page: everything in both its tables."""
-    besides = {
-        action.strip("`")
-        for row in rows(section(text_of(PAGE), "The actions AWS asks for besides"))
-        if cells(row)[1] in (side, "both")
-        for action in cells(row)[0].split(", ")
-    }
-    actions = sorted({name for name, sides in table().items() if sides[side]} | besides - {without})
-    allowed = [name for name in actions if name != without]
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": allowed, "Resource": "*"}]})
-
-
 @dataclass(frozen=True)
 class Users:
     """The operators of both sides, and the AWS config file with their keys."""
 
     account: Callable[[str], boto3.Session]
-    known: configparser.ConfigParser
     config: Path
+    shell: Shell
 
-    def allow(self, side: str, *, without: str = "") -> None:
-        """Give the side's operator what the page says, but for one action."""
+    def allow(self, side: str, *policies: str, without: str = "") -> None:
+        """Give the side's operator what these policies say as they are printed, but for one action."""
         iam = self.account(side).client("iam")
-        iam.put_user_policy(UserName="operator", PolicyName="page", PolicyDocument=policy(side, without=without))
+        for name in policies or (side, "verify", "teardown"):
+            options = ("--side", side) if name in {"verify", "teardown"} else ()
+            document = json.loads(self.shell("iam-policy", name, *options).out)
+            for statement in document["Statement"]:
+                statement["Action"] = [action for action in statement["Action"] if action != without]
+            document["Statement"] = [statement for statement in document["Statement"] if statement["Action"]]
+            iam.put_user_policy(UserName="operator", PolicyName=name, PolicyDocument=json.dumps(document))
+
+    def client(self, side: str, service: str) -> Any:
+        """A plain client with the operator's keys."""
+        keys = configparser.ConfigParser()
+        keys.read(self.config)
+        of_side = keys[f"profile {side}"]
+        session = boto3.Session(of_side["aws_access_key_id"], of_side["aws_secret_access_key"])
+        return session.client(service, region_name="us-east-1")
 
 
 @pytest.fixture
-def users(sandbox: Running, account: Callable[[str], boto3.Session], tmp_path: Path) -> Iterator[Users]:
-    """Users who have what the page says and no more, in a sandbox that enforces IAM."""
+def users(sandbox: Running, account: Callable[[str], boto3.Session], shell: Shell, tmp_path: Path) -> Iterator[Users]:
+    """Users who have what `iam-policy` prints and no more, in a sandbox that enforces IAM."""
     known = configparser.ConfigParser()
     known.read(sandbox.config_file)
-    made = Users(account, known, tmp_path / "restricted")
+    made = Users(account, tmp_path / "restricted", shell)
     for side in sandbox.accounts:
         iam = account(side).client("iam")
         iam.create_user(UserName="operator")
@@ -136,7 +140,7 @@ BOTH: Final = ("--provider-profile", "provider", "--consumer-profile", "consumer
 
 
 @pytest.mark.slow
-def test_what_the_page_lists_is_enough_for_the_whole_job(shell: Shell, users: Users) -> None:
+def test_what_is_printed_is_enough_for_the_whole_job(shell: Shell, users: Users) -> None:
     shell.env["AWS_CONFIG_FILE"] = str(users.config)
     shell.ok("up", *BOTH)
     shell.ok("up", *BOTH, "--tag", "a=b")
@@ -171,9 +175,92 @@ def test_an_action_that_is_missing_is_named_and_the_same_command_goes_on_with_it
 def test_the_table_has_every_action_the_source_calls_and_no_other() -> None:
     actions, _ = called()
     of_buckets = {name for name in actions if name.startswith("s3:")}
-    assert sorted(table()) == sorted(actions - of_buckets)
+    assert sorted(action.name for action in ACTIONS if action.called) == sorted(actions - of_buckets)
     told = rows(section(text_of(PAGE), "States in a bucket"))
     assert sorted(cells(row)[0].strip("`") for row in told) == sorted(of_buckets)
+
+
+def test_the_page_says_the_same() -> None:
+    of_code = {action.name: {side.value: set(uses) for side, uses in action.uses.items()} for action in ACTIONS[::-1]}
+    assert table() == {action.name: of_code[action.name] for action in ACTIONS if action.called}
+    besides = {name.strip("`") for row in rows(section(text_of(PAGE), "The actions AWS asks for besides"))
+               for name in cells(row)[0].split(", ")}  # fmt: skip
+    assert {action.name for action in ACTIONS if not action.called} <= besides <= {action.name for action in ACTIONS}
+
+
+def every_policy(**more: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All policies, for a long name, account and region."""
+    scope = Scope(link="a" * 31, account="1" * 12, region="ap-southeast-2", partition="aws-us-gov", **more)
+    for name, commands in POLICIES.items():
+        yield name, policy(scope, commands)
+
+
+@pytest.mark.parametrize(("name", "document"), list(every_policy(vpc_id="vpc-1", subnet_ids=("subnet-1", "subnet-2"))))
+def test_a_policy_fits_into_a_managed_one(name: str, document: dict[str, Any]) -> None:
+    assert len(json.dumps(document, separators=(",", ":"))) <= MANAGED_LIMIT, name
+
+
+# What changes something and yet cannot be held to a tag or a name, with the reason in the page.
+_LOOSE = {
+    "ec2:RevokeSecurityGroupEgress",
+    "ec2:RevokeSecurityGroupIngress",
+    "ec2:DeleteNetworkInterface",
+    "route53:AssociateVPCWithHostedZone",
+}
+
+
+@pytest.mark.parametrize(("name", "document"), list(every_policy()))
+def test_whatever_changes_something_is_held_to_our_tag_or_name(name: str, document: dict[str, Any]) -> None:
+    reads = re.compile(r"\w+:(Describe|Get|List)")
+    for statement in document["Statement"]:
+        changing = [action for action in statement["Action"] if not reads.match(action)]
+        if statement["Resource"] == "*" or "Condition" not in statement:
+            assert set(changing) <= _LOOSE, (name, statement["Sid"])
+        assert not [action for action in statement["Action"] if "*" in action], name
+
+
+@pytest.mark.slow
+def test_operators_cannot_touch_what_is_not_the_links(users: Users) -> None:
+    """Plain calls with the keys of somebody who has every policy of a side."""
+    theirs = users.account("provider").client("ec2")
+    vpc = theirs.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    other = [{"ResourceType": "vpc", "Tags": [{"Key": "plinkctl:link", "Value": "other"}]}]
+    neighbour = theirs.create_vpc(CidrBlock="10.8.0.0/16", TagSpecifications=other)["Vpc"]["VpcId"]
+    ours = [{"Key": "plinkctl:link", "Value": "default"}]
+
+    def spec(kind: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, "Tags": ours}]
+
+    ec2, elb = users.client("provider", "ec2"), users.client("provider", "elbv2")
+    own = ec2.create_vpc(CidrBlock="10.7.0.0/16", TagSpecifications=spec("vpc"))["Vpc"]["VpcId"]
+    iam, logs = users.client("consumer", "iam"), users.client("consumer", "logs")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    attempts: list[Callable[[], Any]] = [
+        lambda: ec2.delete_vpc(VpcId=vpc),
+        lambda: ec2.delete_vpc(VpcId=neighbour),
+        lambda: ec2.create_vpc(CidrBlock="10.6.0.0/16"),
+        lambda: ec2.create_vpc(CidrBlock="10.6.0.0/16", TagSpecifications=other),
+        lambda: ec2.create_tags(Resources=[vpc], Tags=ours),
+        lambda: ec2.create_tags(Resources=[own], Tags=[{"Key": "plinkctl:op", "Value": "x"}]),
+        lambda: ec2.delete_tags(Resources=[own], Tags=[{"Key": "plinkctl:link"}]),
+        lambda: ec2.delete_tags(Resources=[own]),
+        lambda: ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24"),
+        lambda: ec2.create_security_group(VpcId=neighbour, GroupName="x", Description="x"),
+        lambda: elb.create_target_group(Name="theirs", Protocol="TCP", Port=80, VpcId=own, Tags=ours),
+        lambda: elb.create_load_balancer(
+            Name="plk-x", Scheme="internet-facing", Subnets=["subnet-12345678"], Tags=ours
+        ),
+        lambda: iam.create_role(RoleName="plk-x", Path="/", AssumeRolePolicyDocument=trust, Tags=ours),
+        lambda: iam.create_role(RoleName="admin", Path="/plinkctl/", AssumeRolePolicyDocument=trust, Tags=ours),
+        lambda: logs.create_log_group(logGroupName="/theirs", tags={"plinkctl:link": "default"}),
+    ]
+    for forbidden in attempts:
+        with pytest.raises(ClientError, match=r"(?i)not authorized to perform"):
+            forbidden()
+    ec2.create_tags(Resources=[own], Tags=[{"Key": "team", "Value": "x"}])
+    ec2.delete_vpc(VpcId=own)
+    for name in (vpc, neighbour):
+        theirs.delete_vpc(VpcId=name)
 
 
 def test_every_computed_operation_is_met_in_the_source() -> None:

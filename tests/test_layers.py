@@ -20,7 +20,7 @@ LAYERS: Final = (
     ("errors", "events"),
     ("link", "graph", "state"),
     ("config", "stores", "aws"),
-    ("kinds", "topology"),
+    ("kinds", "topology", "permissions"),
     ("engine", "handshake", "preflight", "verify"),
     ("app", "report", "render"),
     ("cli",),
@@ -31,6 +31,7 @@ NEIGHBOURS: Final = {
     ("state", "link"),
     ("stores", "aws"),
     ("topology", "kinds"),
+    ("permissions", "kinds"),
     ("app", "report"),
     ("render", "report"),
 }

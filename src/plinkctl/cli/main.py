@@ -26,6 +26,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("plinkctl.cli.link", "status"),
     "teardown": ("plinkctl.cli.link", "teardown"),
     "state": ("plinkctl.cli.state", "state"),
+    "iam-policy": ("plinkctl.cli.iam_policy", "iam_policy"),
     "sandbox": ("plinkctl.cli.sandbox", "sandbox"),
     "completion": ("plinkctl.cli.completion", "completion"),
 }

@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from moto.awslambda.models import lambda_backends
 from moto.iam.models import iam_backends
+from moto.logs.models import logs_backends
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.access.policy import Question
@@ -47,6 +49,11 @@ _MADE: Final = {
     "CreateNetworkAcl": "network-acl",
     "CreateVpcEndpoint": "vpc-endpoint",
     "CreateVpcEndpointServiceConfiguration": "vpc-endpoint-service",
+}
+#: What is named in a call and belongs to somebody else, so that it is not asked about.
+_OTHERS: Final = {
+    "AcceptVpcEndpointConnections": frozenset({"vpce"}),
+    "RejectVpcEndpointConnections": frozenset({"vpce"}),
 }
 #: The action under another name than the call.
 _RENAMED: Final = {
@@ -89,7 +96,8 @@ def questions(asking: Asking) -> list[Question]:
     name = f"{asking.service}:{_RENAMED.get((asking.service, asking.action), asking.action)}"
     tags = _tags(asking.parameters)
     given = dict(asking.context) | {f"aws:requesttag/{key.lower()}": [value] for key, value in tags.items()}
-    given |= {"aws:tagkeys": list(tags)} if tags else {}
+    keys = [*tags, *(asking.parameters.get("TagKeys") or asking.parameters.get("tagKeys") or [])]
+    given |= {"aws:tagkeys": keys} if keys else {}
     given |= _special(asking)
     about = [Question(action=name, resource=one, context=given | own) for one, own in _resources(asking)]
     return about + list(_besides(replace(asking, context=given), tags))
@@ -110,9 +118,19 @@ def _resources(asking: Asking) -> Iterator[tuple[str, dict[str, list[str]]]]:
 def _ec2(asking: Asking) -> Iterator[str]:
     if made := _MADE.get(asking.action):
         yield asking.arn("ec2", f"{made}/*")
-    for value in _texts(asking.parameters):
-        if found := _ID.fullmatch(value):
+    for value in [*_texts(asking.parameters), *_associated(asking)]:
+        found = _ID.fullmatch(value)
+        if found and found.group(1) not in _OTHERS.get(asking.action, ()):
             yield asking.arn("ec2", f"{_TYPES[found.group(1)]}/{value}")
+
+
+def _associated(asking: Asking) -> Iterator[str]:
+    """The route table and the subnet an association ties together: it has no ARN of its own."""
+    association = asking.parameters.get("AssociationId")
+    for backend in world.ec2(asking.account, asking.region):
+        for table in backend.route_tables.values():
+            if association in table._associations:
+                yield from (table.id, table._associations[association])
 
 
 def _elb(asking: Asking) -> Iterator[str]:
@@ -216,6 +234,11 @@ def _own_tags(asking: Asking, arn: str) -> Mapping[str, str]:
     elif asking.service == "iam":
         role = next((one for one in iam_backends[asking.account]["aws"].get_roles() if one.arn == arn), None)
         found = {tag["Key"]: tag["Value"] for tag in (role.tags if role else None) or []}
+    elif asking.service == "lambda":
+        known = lambda_backends[asking.account][asking.region]._lambdas._functions.get(name, {}).get("latest")
+        found = known.tags if known else {}
+    elif asking.service == "logs":
+        found = logs_backends[asking.account][asking.region].tagger.get_tag_dict_for_resource(arn.removesuffix(":*"))
     return {key.lower(): value for key, value in found.items()}
 
 
