@@ -71,6 +71,33 @@ def test_attributes_a_kind_does_not_have_or_cannot_take_are_refused(made: Any, r
         assert attributes(made.elb, arn)["deletion_protection.enabled"] == "false"
 
 
+def test_each_kind_of_listener_has_its_own_attributes(made: Any, refused: Any) -> None:
+    arns = [
+        made.elb.describe_listeners(LoadBalancerArn=arn)["Listeners"][0]["ListenerArn"] for arn in (made.alb, made.nlb)
+    ]
+
+    def told(arn: str) -> dict[str, str]:
+        found = made.elb.describe_listener_attributes(ListenerArn=arn)["Attributes"]
+        return {one["Key"]: one["Value"] for one in found}
+
+    http, tcp = arns
+    assert told(tcp) == {"tcp.idle_timeout.seconds": "350"}
+    assert told(http)["routing.http.response.server.enabled"] == "true"
+    assert "tcp.idle_timeout.seconds" not in told(http)
+    change = made.elb.modify_listener_attributes
+    change(ListenerArn=tcp, Attributes=[{"Key": "tcp.idle_timeout.seconds", "Value": "400"}])
+    assert told(tcp) == {"tcp.idle_timeout.seconds": "400"}
+    for arn, key, value in (
+        (tcp, "tcp.idle_timeout.seconds", "9"),
+        (tcp, "routing.http.response.server.enabled", "false"),
+        (http, "routing.http.response.server.enabled", "never"),
+    ):
+        refused("ValidationError", change, ListenerArn=arn, Attributes=[{"Key": key, "Value": value}])
+    header = "routing.http.response.x_frame_options.header_value"
+    change(ListenerArn=http, Attributes=[{"Key": header, "Value": "DENY"}])
+    assert told(http)[header] == "DENY"
+
+
 def test_a_target_group_of_a_load_balancer_keeps_its_attributes_as_they_are(made: Any, refused: Any) -> None:
     elb = made.elb
     found = elb.describe_target_group_attributes(TargetGroupArn=made.targets)["Attributes"]

@@ -53,10 +53,10 @@ def test_an_endpoint_has_what_its_service_speaks_and_its_subnets_have(offer: Any
     network = ipaddress.ip_network(block)
 
     def shown() -> Any:
-        return [
-            [one["Ipv6Address"] for one in eni["Ipv6Addresses"]]
-            for eni in here.ec2.describe_network_interfaces()["NetworkInterfaces"]
-        ]
+        enis = here.ec2.describe_network_interfaces()["NetworkInterfaces"]
+        found = [[one["Ipv6Address"] for one in eni["Ipv6Addresses"]] for eni in enis]
+        assert [eni.get("Ipv6Address") for eni in enis] == [next(iter(all_of_it), None) for all_of_it in found]
+        return found
 
     [[address]] = shown()
     assert ipaddress.ip_address(address) in network
@@ -180,8 +180,19 @@ def test_a_policy_is_full_access_and_nothing_else(offer: Any, place: Any, refuse
     endpoint = here.connect(made.name, PolicyDocument=json.dumps(FULL))
     assert json.loads(here.endpoint["PolicyDocument"])["Statement"] == FULL["Statement"]
     modify = here.ec2.modify_vpc_endpoint
-    refused("InvalidParameter", modify, VpcEndpointId=endpoint, PolicyDocument=json.dumps(narrow))
+    message = refused("InvalidParameter", modify, VpcEndpointId=endpoint, PolicyDocument=json.dumps(narrow))
+    assert message == f"Service {made.name} only supports the full-access endpoint policy."
+    spelled = {"Sid": "All", "Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["*"], "Resource": ["*"]}
+    asked = json.dumps({"Version": "2012-10-17", "Statement": spelled})
+    modify(VpcEndpointId=endpoint, PolicyDocument=asked)
+    modify(VpcEndpointId=endpoint, PrivateDnsEnabled=False)
+
+    def policy() -> str:
+        return str(here.ec2.describe_vpc_endpoints()["VpcEndpoints"][0]["PolicyDocument"])
+
+    assert policy() == asked
     modify(VpcEndpointId=endpoint, ResetPolicy=True)
+    assert json.loads(policy())["Statement"] == FULL["Statement"]
     [detail] = here.ec2.describe_vpc_endpoint_services()["ServiceDetails"]
     assert detail["VpcEndpointPolicySupported"] is False
 

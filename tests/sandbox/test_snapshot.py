@@ -455,7 +455,7 @@ def _folder(place: Path) -> None:
         (_version("moto"), "written by moto 0.0; this is moto 5"),
         (_version("plinkctl"), "written by plinkctl 0.0"),
         (_version("Python"), "written by Python 0.0"),
-        (_version("snapshot format"), "written by snapshot format 0.0; this is snapshot format 1"),
+        (_version("snapshot format"), "written by snapshot format 0.0; this is snapshot format 2"),
         (lambda place: place.chmod(0o640), "others have access to it (mode 0640)"),
         (lambda place: place.chmod(0o602), "others have access to it (mode 0602)"),
         (_symlinked, "symbolic link"),

@@ -123,6 +123,42 @@ def test_an_https_listener_has_a_certificate_and_a_policy(there: Any) -> None:
     assert "Certificates" not in plain
 
 
+def test_an_https_listener_says_whether_clients_show_certificates(there: Any, refused: Callable[..., str]) -> None:
+    listener = _listen(there, _import(there, paper(NAME)))
+
+    def told(arn: str) -> Any:
+        return there.elb.describe_listeners(ListenerArns=[arn])["Listeners"][0].get("MutualAuthentication")
+
+    modify = there.elb.modify_listener
+    assert (told(listener), told(there.alb_listener)) == ({"Mode": "off"}, None)
+    modify(ListenerArn=listener, MutualAuthentication={"Mode": "passthrough"})
+    modify(ListenerArn=listener, SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06")
+    assert told(listener) == {"Mode": "passthrough"}
+    verify = {"Mode": "verify", "TrustStoreArn": "arn:aws:elasticloadbalancing:us-east-1:111111111111:truststore/a/1"}
+    refused("TrustStoreNotFound", modify, ListenerArn=listener, MutualAuthentication=verify)
+    refused("ValidationError", modify, ListenerArn=listener, MutualAuthentication={"Mode": "often"})
+    refused("ValidationError", modify, ListenerArn=there.alb_listener, MutualAuthentication={"Mode": "off"})
+
+
+def test_a_tls_listener_changes_the_protocols_it_agrees_on(there: Any) -> None:
+    [group] = there.elb.create_target_group(Name="t", Protocol="TLS", Port=443, VpcId=there.vpc, TargetType="ip")[
+        "TargetGroups"
+    ]
+    [listener] = there.elb.create_listener(
+        LoadBalancerArn=there.nlb,
+        Protocol="TLS",
+        Port=8443,
+        Certificates=[{"CertificateArn": _import(there, paper(NAME))}],
+        AlpnPolicy=["HTTP2Preferred"],
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}],
+    )["Listeners"]
+    assert listener["AlpnPolicy"] == ["HTTP2Preferred"]
+    arn = listener["ListenerArn"]
+    assert there.elb.modify_listener(ListenerArn=arn, AlpnPolicy=["None"])["Listeners"][0]["AlpnPolicy"] == ["None"]
+    modified = there.elb.modify_listener(ListenerArn=arn, SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06")
+    assert modified["Listeners"][0]["AlpnPolicy"] == ["None"]
+
+
 def test_what_a_listener_cannot_be_given_is_refused(
     there: Any, provider: Any, consumer: Any, refused: Callable[..., str]
 ) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Of this file; and of what the sandbox hangs on moto's objects, where that changes within one version of plinkctl.
-FORMAT: Final = 1
+FORMAT: Final = 2
 #: The code of the error for a snapshot that is not taken up.
 BAD_SNAPSHOT: Final = "bad_snapshot"
 _WHAT: Final = "plinkctl sandbox snapshot"

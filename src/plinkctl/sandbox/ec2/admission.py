@@ -12,6 +12,7 @@ from moto.ec2.models.vpcs import VPCEndPoint
 from werkzeug.exceptions import HTTPException
 
 from plinkctl.sandbox import interfaces, world
+from plinkctl.sandbox.access.policy import listed
 from plinkctl.sandbox.ec2 import six
 from plinkctl.sandbox.manners.quotas import refuse_more
 
@@ -31,7 +32,7 @@ _RECORDS: Final = {
     "dualstack": ("dualstack", "ipv4", "ipv6", "service-defined"),
 }
 
-#: The policy of every endpoint to a service of others: everything to everybody.
+#: The policy of an endpoint that was given none: everything to everybody.
 FULL_ACCESS: Final = json.dumps(VPCEndPoint.DEFAULT_POLICY)
 
 
@@ -64,6 +65,7 @@ class Shape:
         ip_type: ipv4, ipv6 or dualstack; only told, for the sandbox carries IPv4.
         records: what its names answer with; only told as well.
         private_dns: whether it answers for its service's private DNS name.
+        policy: its policy, as it was written.
     """
 
     subnets: list[Any]
@@ -72,6 +74,7 @@ class Shape:
     ip_type: str
     records: str
     private_dns: bool
+    policy: str
 
 
 def check_ready(service: Service) -> None:
@@ -203,21 +206,35 @@ def _check_free(address: str, holder: Any, endpoint_id: str | None) -> None:
         raise EC2ClientError("InvalidIPAddress.InUse", f"The address {address} is in use")
 
 
-def check_policy(document: str | None) -> None:
-    """Refuse an endpoint policy that says anything else than the default one.
+def check_policy(document: str | None, service: Service) -> str | None:
+    """The policy that a request gives an endpoint, None when it gives none.
 
-    Services of others take full access only; AWS's words for it are not known.
+    Services of others take full access only, in whichever spelling. Terraform users met AWS's words for it.
 
     Raises:
         EC2ClientError: InvalidParameter; InvalidPolicyDocument, for what is no JSON.
     """
     if not document:
-        return
+        return None
     try:
-        statements = json.loads(document).get("Statement", [])
+        statements = listed(json.loads(document).get("Statement", []))
     except (ValueError, AttributeError):
         raise EC2ClientError("InvalidPolicyDocument", "The policy document is not valid JSON") from None
-    full = VPCEndPoint.DEFAULT_POLICY["Statement"]
-    bare = [{key: one[key] for key in one if key != "Sid"} for one in statements if isinstance(one, dict)]
-    if bare != full:
-        raise EC2ClientError("InvalidParameter", "The VPC endpoint service does not support endpoint policies")
+    if len(statements) != 1 or not _allows_all(statements[0]):
+        raise EC2ClientError(
+            "InvalidParameter", f"Service {service.name} only supports the full-access endpoint policy."
+        )
+    return document
+
+
+def _allows_all(statement: Any) -> bool:
+    """Whether a statement of a policy is everything to everybody."""
+    if not isinstance(statement, dict) or statement.keys() - {"Sid"} != {"Effect", "Principal", "Action", "Resource"}:
+        return False
+    principal = statement["Principal"]
+    everybody = principal == "*" or (isinstance(principal, dict) and list(map(listed, principal.values())) == [["*"]])
+    return (
+        everybody
+        and statement["Effect"] == "Allow"
+        and listed(statement["Action"]) == listed(statement["Resource"]) == ["*"]
+    )

@@ -18,6 +18,7 @@ from moto.ec2.responses.vpcs import VPCs
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.ec2 import admission, private_dns
+from plinkctl.sandbox.ec2.admission import FULL_ACCESS
 from plinkctl.sandbox.ec2.answers import changed, filtered, given_tags, once, paged, unsuccessful
 from plinkctl.sandbox.ec2.endpoints import Endpoint, endpoint_ids, own_endpoint
 from plinkctl.sandbox.ec2.notifications import announce
@@ -90,7 +91,9 @@ def _shape(response: Any, vpc: Any, service: Service, endpoint: Endpoint | None)
     backend, ask = response.ec2_backend, response._get_param
     if ask("RouteTableIds", []) or ask("AddRouteTableIds", []) or ask("RemoveRouteTableIds", []):
         raise EC2ClientError("InvalidParameter", "Route table IDs are only supported for Gateway type VPC Endpoint.")
-    admission.check_policy(ask("PolicyDocument"))
+    policy = admission.check_policy(ask("PolicyDocument"), service)
+    if policy is None:
+        policy = endpoint.policy if endpoint and not response._get_bool_param("ResetPolicy", False) else FULL_ACCESS
     if endpoint is None:
         subnet_ids, groups = list(dict.fromkeys(ask("SubnetIds", []))), ask("SecurityGroupIds", [])
         private, ip_type, records, waiting = False, "ipv4", None, service.acceptance
@@ -116,12 +119,13 @@ def _shape(response: Any, vpc: Any, service: Service, endpoint: Endpoint | None)
         ip_type=ip_type,
         records=admission.check_records(ask("DnsOptions", {}), records, ip_type),
         private_dns=wanted,
+        policy=policy,
     )
 
 
 @override(VPCs, "modify_vpc_endpoint")
 def _modify(_original: Any, self: Any) -> ActionResult:
-    """ModifyVpcEndpoint: subnets, addresses, groups, DNS. A policy can only be what it is; ResetPolicy changes nothing.
+    """ModifyVpcEndpoint: subnets, addresses, groups, DNS, the spelling of the policy.
 
     Whether AWS takes a change while another is `pending` is not established. Here it does: Terraform changes groups and
     subnets of one endpoint one after the other without looking. Nor is it established for a rejected endpoint, which

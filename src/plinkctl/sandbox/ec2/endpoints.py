@@ -43,7 +43,7 @@ class Endpoint:
         service: the service it is attached to, even when that has been deleted meanwhile.
         life: pendingAcceptance, pending, available, rejected, expired, deleting, deleted, gone.
         name: its regional DNS name.
-        groups, ip_type, records, private_dns: what the consumer has chosen; see `admission.Shape`.
+        groups, ip_type, records, private_dns, policy: what the consumer has chosen; see `admission.Shape`.
         connection_id: how the provider's side calls the same thing.
         payer: who pays for it, when somebody has said so.
         notifications: notification ID -> who wants to hear of it.
@@ -59,6 +59,7 @@ class Endpoint:
     ip_type: str = "ipv4"
     records: str = "ipv4"
     private_dns: bool = False
+    policy: str = FULL_ACCESS
     life: Timeline = field(default_factory=lambda: Timeline(world.now(), ("pendingAcceptance", 0), ("expired", EXPIRY)))
     connection_id: str = field(default_factory=lambda: world.new_id("vpce-con"))
     created: float = field(default_factory=world.now)
@@ -119,7 +120,7 @@ class Endpoint:
                 for group in map(backend.get_security_group_from_id, self.groups)
                 if group
             ],
-            "PolicyDocument": FULL_ACCESS,
+            "PolicyDocument": self.policy,
             "IpAddressType": self.ip_type,
             "DnsOptions": {"DnsRecordIpType": self.records},
             "PrivateDnsEnabled": self.private_dns,
@@ -184,6 +185,7 @@ class Endpoint:
                 interfaces.free_address(subnet)  # a full subnet is refused before anything is changed
         before = self._chosen()
         self.groups, self.ip_type, self.records = shape.groups, shape.ip_type, shape.records
+        self.policy = shape.policy
         private_names.switch(self, on=shape.private_dns)
         for subnet_id, eni in had.items():
             if subnet_id not in kept:

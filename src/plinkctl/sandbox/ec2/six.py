@@ -32,3 +32,4 @@ def dress(eni: Any, *, six: str | None, wanted: bool) -> None:
     elif not eni.ipv6_addresses:
         [block, *_] = blocks(eni.subnet)
         eni.ipv6_addresses = [str(block[secrets.randbelow(2**63) + 4])]
+    eni.ipv6_address = next(iter(eni.ipv6_addresses), None)  # the interface's own, which AWS tells besides the list

@@ -84,9 +84,41 @@ _BEHIND_APPLICATION: Final = _GROUP | {
 }
 _OF_FUNCTION: Final = {"lambda.multi_value_headers.enabled": "false"}
 
+_RESPONSES: Final = (
+    "strict_transport_security",
+    "access_control_allow_origin",
+    "access_control_allow_methods",
+    "access_control_allow_headers",
+    "access_control_allow_credentials",
+    "access_control_expose_headers",
+    "access_control_max_age",
+    "content_security_policy",
+    "x_content_type_options",
+    "x_frame_options",
+)
+_REQUESTS: Final = {
+    "mtls_clientcert_serial_number": "Mtls-Clientcert-Serial-Number",
+    "mtls_clientcert_issuer": "Mtls-Clientcert-Issuer",
+    "mtls_clientcert_subject": "Mtls-Clientcert-Subject",
+    "mtls_clientcert_validity": "Mtls-Clientcert-Validity",
+    "mtls_clientcert_leaf": "Mtls-Clientcert-Leaf",
+    "mtls_clientcert": "Mtls-Clientcert",
+    "tls_version": "Tls-Version",
+    "tls_cipher_suite": "Tls-Cipher-Suite",
+}
+_TCP_LISTENER: Final = {"tcp.idle_timeout.seconds": "350"}
+_HTTP_LISTENER: Final = {
+    "routing.http.response.server.enabled": "true",
+    **{f"routing.http.response.{name}.header_value": "" for name in _RESPONSES},
+}
+_HTTPS_LISTENER: Final = _HTTP_LISTENER | {
+    f"routing.http.request.x_amzn_{name}.header_name": f"X-Amzn-{header}" for name, header in _REQUESTS.items()
+}
+
 #: The numbers a numeric attribute may be, from and to.
 _RANGES: Final = {
     "idle_timeout.timeout_seconds": (1, 4000),
+    "tcp.idle_timeout.seconds": (60, 6000),
     "client_keep_alive.seconds": (60, 604_800),
     "secondary_ips.auto_assigned.per_subnet": (0, 7),
     "deregistration_delay.timeout_seconds": (0, 3600),
@@ -122,6 +154,11 @@ def of_group(target_type: str, protocol: str | None) -> dict[str, str]:
     # A load balancer does not keep a client's address towards targets that are addresses, when it ends or passes TCP.
     kept = "false" if target_type == "ip" and protocol in ("TCP", "TLS") else "true"
     return _BEHIND_NETWORK | {"preserve_client_ip.enabled": kept}
+
+
+def of_listener(protocol: str) -> dict[str, str]:
+    """The attributes of a new listener. What HTTP ones have is told only; the data path adds and drops no headers."""
+    return dict({"HTTP": _HTTP_LISTENER, "HTTPS": _HTTPS_LISTENER, "TCP": _TCP_LISTENER}.get(protocol, {}))
 
 
 def _check(what: str, had: Mapping[str, str], wish: Mapping[str, str]) -> None:
@@ -169,3 +206,13 @@ def _modify_group(_original: Any, self: Any, target_group_arn: str, attributes: 
     wish = {key: str(value) for key, value in attributes.items()}
     _check("Target group", group.attributes, wish)
     group.attributes.update(wish)
+
+
+@override(ELBv2Backend, "modify_listener_attributes")
+def _modify_listener(_original: Any, self: Any, listener_arn: str, attrs: list[dict[str, str]]) -> Any:
+    """ModifyListenerAttributes: all that are given, or none."""
+    [listener] = self.describe_listeners(None, [listener_arn])
+    wish = {one["Key"]: str(one.get("Value", "")) for one in attrs}
+    _check("Listener", listener.attributes, wish)
+    listener.attributes.update(wish)
+    return listener.attributes

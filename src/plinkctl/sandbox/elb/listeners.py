@@ -9,7 +9,7 @@ from moto.elbv2.exceptions import DuplicateListenerError, ELBClientError, LoadBa
 from moto.elbv2.models import ELBv2Backend
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.elb import tls
+from plinkctl.sandbox.elb import attributes, tls
 from plinkctl.sandbox.elb.balancers import all_balancers
 from plinkctl.sandbox.elb.members import refuse_third
 from plinkctl.sandbox.manners.quotas import refuse_more
@@ -108,6 +108,7 @@ def _create(
     _check(self, balancer, protocol, actions)
     listener = original(self, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, alpn_policy, tags)
     tls.equip(listener, protocol, listener.certificates, ssl_policy)
+    listener.attributes = attributes.of_listener(protocol)
     listener.sandbox_since = world.now()
     born(self, "listener", balancer.listeners, listener.arn, listener.arn)
     changing(self, "tags", listener.arn, self.tagging_service.tags, listener.arn, new=True)
@@ -152,6 +153,8 @@ def _modify(
         tls.check(self, protocol, given or kept, ssl_policy)
     _check(self, balancer, protocol, actions or [])
     listener.port = port or listener.port
+    if listener.protocol != protocol:
+        listener.attributes = attributes.of_listener(protocol)
     tls.equip(listener, protocol, given or listener.certificates, ssl_policy)
     if actions:
         listener.default_actions = [FakeAction(action) for action in actions]

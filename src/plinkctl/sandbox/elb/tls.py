@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SPEAKS_TLS: Final = ("HTTPS", "TLS")
 #: What the API takes when it is given none; the console has newer ones.
 DEFAULT_POLICY: Final = "ELBSecurityPolicy-2016-08"
+#: Nobody is asked for a certificate: how an HTTPS listener begins.
+_OPEN: Final = {"Mode": "off"}
 #: Certificates of a listener besides the default one.
 _MOST: Final = 25
 
@@ -143,22 +145,54 @@ def _describe(_original: Any, self: Any) -> ActionResult:
 @override(ELBV2Response, "create_listener")
 def _created(original: Any, self: Any) -> Any:
     """CreateListener: what moto would leave out or make up of TLS is looked at first."""
-    backend, protocol = self.elbv2_backend, self._get_param("Protocol")
-    if balancer := backend.load_balancers.get(self._get_param("LoadBalancerArn")):
-        backend._validate_port_and_protocol(balancer.type, self._get_param("Port"), protocol)
+    backend, protocol, port = self.elbv2_backend, self._get_param("Protocol"), self._get_param("Port")
+    balancer = backend.load_balancers.get(self._get_param("LoadBalancerArn"))
+    if balancer is not None:
+        backend._validate_port_and_protocol(balancer.type, port, protocol)
         check(backend, protocol, _asked(self), self._get_param("SslPolicy"))
-    return original(self)
+    mutual = _mutual(self, protocol, None)
+    answer = original(self)
+    for listener in balancer.listeners.values() if balancer else ():
+        if listener.port == port:
+            listener.mutual_authentication = mutual
+    return answer
 
 
 @override(ELBV2Response, "modify_listener")
 def _modified(_original: Any, self: Any) -> ActionResult:
     """ModifyListener, with the refusals of this sandbox."""
-    listener = self.elbv2_backend.modify_listener(
-        self._get_param("ListenerArn"),
+    listener = _listener(self)
+    protocol = self._get_param("Protocol") or listener.protocol
+    mutual = _mutual(self, protocol, listener.mutual_authentication)
+    self.elbv2_backend.modify_listener(
+        listener.arn,
         self._get_param("Port"),
         self._get_param("Protocol"),
         self._get_param("SslPolicy"),
         self._get_param("Certificates", []),
         self._get_param("DefaultActions", []),
     )
+    listener.mutual_authentication = mutual
+    listener.alpn_policy = self._get_param("AlpnPolicy", listener.alpn_policy) if protocol == "TLS" else []
     return ActionResult({"Listeners": [listener]})
+
+
+def _mutual(response: Any, protocol: str, had: dict[str, str] | None) -> dict[str, str] | None:
+    """Whether clients are to show certificates: an HTTPS listener always says so, others never do.
+
+    `passthrough` is told, and nobody is asked; `verify` needs a trust store, of which there is none here.
+
+    Raises:
+        ELBClientError: TrustStoreNotFound, ValidationError.
+    """
+    asked = response._get_param("MutualAuthentication", {})
+    if protocol != "HTTPS":
+        if asked:
+            raise ValidationError(f"Mutual authentication cannot be specified for {protocol} listeners")
+        return None
+    mode = asked.get("Mode") or (had or _OPEN)["Mode"]
+    if mode == "verify":
+        raise ELBClientError("TrustStoreNotFound", f"Trust store '{asked.get('TrustStoreArn', '')}' not found")
+    if mode not in ("off", "passthrough"):
+        raise ValidationError(f"Mutual authentication mode '{mode}' must be one of off, passthrough, verify")
+    return {"Mode": mode}
