@@ -289,9 +289,11 @@ def test_settings_are_shown_set_and_taken_back(shell: Shell, ec2: Any) -> None:
     usual = shell("sandbox", "settings", "-o", "json").data
     assert (usual["visibility"], usual["page_size"], usual["quotas"]["vpcs"]) == (0, None, 5)
     options = ("--visibility", "30", "--page-size", "1", "--quota", "vpcs=2", "--seed", "9")
-    done = shell("sandbox", "settings", *options, "-o", "json")
+    zones = ("--constrained-zone", "use1-az3", "--constrained-zone", "use1-az1")
+    done = shell("sandbox", "settings", *options, *zones, "-o", "json")
     assert done.code == 0, done.err
     assert (done.data["visibility"], done.data["page_size"], done.data["seed"]) == (30, 1, 9)
+    assert done.data["constrained_zones"] == ["use1-az1", "use1-az3"]
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     with pytest.raises(ClientError, match=r"InvalidVpcID\.NotFound"):
         ec2.describe_vpcs(VpcIds=[vpc])
@@ -308,6 +310,7 @@ def test_settings_are_shown_set_and_taken_back(shell: Shell, ec2: Any) -> None:
         (("--quota", "vpcs"), "not NAME=N"),
         (("--quota", "vpcs=many"), "not NAME=N"),
         (("--quota", "cats=1"), "there is no quota 'cats'"),
+        (("--constrained-zone", "us-east-1a"), "there is no zone 'us-east-1a'"),
         (("--page-size", "0"), "0 is not in the range"),
         (("--visibility", "-1"), "-1"),
     ],

@@ -166,7 +166,8 @@ def test_a_network_load_balancer_takes_the_addresses_it_is_told(provider: Side, 
     again = elb.create_load_balancer(Name="nlb", SubnetMappings=asked, **settings)["LoadBalancers"][0]
     assert again["LoadBalancerArn"] == made["LoadBalancerArn"]
     other = [{"SubnetId": subnets[0], "PrivateIPv4Address": "10.0.0.20"}]
-    refused("InvalidConfigurationRequest", elb.create_load_balancer, Name="two", SubnetMappings=other, **settings)
+    taken = elb.create_load_balancer(Name="taken", SubnetMappings=other, **settings)["LoadBalancers"][0]
+    assert (taken["State"]["Code"], standing(provider, taken["LoadBalancerArn"])) == ("failed", set())
     outside = [{"SubnetId": subnets[0], "PrivateIPv4Address": "10.9.9.9"}]
     refused("InvalidConfigurationRequest", elb.create_load_balancer, Name="two", SubnetMappings=outside, **settings)
     refused("ValidationError", elb.create_load_balancer, Name="two", SubnetMappings=asked, Scheme="internal")

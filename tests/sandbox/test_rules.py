@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from plinkctl.sandbox.door import catalogue
+from plinkctl.sandbox.door.effects import EFFECTS
 from plinkctl.sandbox.door.faults import Faults
 from plinkctl.sandbox.door.protocol import Asked
-from plinkctl.sandbox.door.rules import EFFECTS, Rule, RulesError, read
+from plinkctl.sandbox.door.rules import Rule, RulesError, read
 
 ACCOUNTS = {"provider": "111111111111", "consumer": "222222222222"}
 
@@ -73,6 +74,7 @@ RESET = {"action": "ec2:CreateVpc", "effect": "reset"}
         ({"effect": "error", "body": "json"}, "body must be one of aws, html, empty"),
         ({"effect": "missing"}, "missing needs `resource`"),
         ({"effect": "unsuccessful"}, "CreateVpc has no list of what was unsuccessful"),
+        ({"effect": "failed"}, "ec2:CreateVpc makes nothing that can end failed"),
         ({"effect": "rewrite", "find": "x"}, "rewrite needs `put`"),
         ({"effect": "signal"}, "signal needs `signals`"),
         ({"effect": "signal", "signals": "SIGKILL"}, "signals must be one or a list of KILL"),
@@ -113,10 +115,17 @@ def test_every_effect_can_be_written_and_is_told_back_as_it_was() -> None:
         "rewrite": {"find": "a", "put": ""},
         "signal": {"signals": ["INT"]},
         "unsuccessful": {"action": "ec2:DeleteVpcEndpoints"},
+        "failed": {"action": "elbv2:CreateLoadBalancer"},
     }
     for effect in EFFECTS:
         (rule,) = rules({"name": "x", **RESET, "effect": effect, **needed.get(effect, {})})
         assert rules(rule.told()) == [rule]
+
+
+def test_what_makes_nothing_that_can_fail_is_left_alone_by_a_pattern() -> None:
+    faults = set_({"name": "a", "action": "elbv2:Create*", "effect": "failed"})
+    made = asked("CreateLoadBalancer", service="elasticloadbalancing")
+    assert fired(faults, asked("CreateListener", service="elasticloadbalancing"), made) == ["-", "a"]
 
 
 def test_names_of_services_and_accounts_may_be_the_usual_ones() -> None:

@@ -69,6 +69,7 @@ class World:
         visibility: the longest time a new thing is not seen yet (seconds); the profile's, if None.
         page_size: no page of any list has more items than this, if given.
         quotas: those that differ from AWS's; see `manners.quotas`.
+        constrained_zones: IDs of the zones that take neither load balancers nor functions; AWS has a few.
         enforced: whether IAM policies are, see `access`.
         isolation: how functions are kept to their network, see `compute.isolation`.
         authority: signs the certificates ACM issues. It outlives a reset, as accounts and keys do.
@@ -84,6 +85,7 @@ class World:
     visibility: float | None = None
     page_size: int | None = None
     quotas: dict[str, int] = field(default_factory=dict)
+    constrained_zones: frozenset[str] = frozenset()
     isolation: Isolation = "shim"
     enforced: bool = False
     authority: Authority = field(default_factory=Authority.new, repr=False)

@@ -55,7 +55,8 @@ repositories.
 
 The column **on AWS** says what it takes to see a fact there: `free` nothing, `balancers` load balancers for an hour,
 `link` a whole link for an hour; the rest the suite does not try: `luck` cannot be provoked, only met; `quota` takes a
-quota used up, `days` days, `setup` a public domain, another region or a limited user.
+quota used up, `days` days, `setup` a public domain, another region or a limited user. The sandbox does such things when
+it is asked to, by a setting, its clock or a [fault rule](sandbox-faults.md); never by chance.
 
 ## Running the tests against AWS
 

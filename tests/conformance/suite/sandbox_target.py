@@ -13,6 +13,7 @@ from botocore.config import Config
 from target import Side
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.door import control
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +65,7 @@ class SandboxTarget:
         """Forget everything; AWS's delays, nothing seen late."""
         self.world.profile, self.world.isolation, self.world.enforced = PATIENT, "shim", False
         self.world.visibility, self.world.page_size, self.world.quotas = 0.0, None, {}
+        self.world.constrained_zones = frozenset()
         self.world.clock.freeze()
         world.reset()
 
@@ -74,6 +76,18 @@ class SandboxTarget:
     def quota(self, **quotas: int) -> None:
         """Smaller quotas, so that they are met with few things."""
         self.world.quotas |= {name.replace("_", "-"): figure for name, figure in quotas.items()}
+
+    def fault(self, action: str, effect: str, **more: Any) -> None:
+        """Let a call go wrong, once unless said otherwise, as it does on AWS by chance."""
+        control.set_faults(
+            self.server.gateway,
+            {"rules": [{"action": action, "effect": effect, "times": 1, **more}]},
+            replace=False,
+        )
+
+    def constrain(self, zone: str) -> None:
+        """Let there be neither load balancers nor functions in a zone."""
+        self.world.constrained_zones |= {zone}
 
     def enforce(self) -> None:
         """Let IAM's policies hold."""

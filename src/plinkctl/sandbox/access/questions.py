@@ -251,6 +251,10 @@ def _special(asking: Asking) -> dict[str, list[str]]:
         if service:
             found["ec2:vpceserviceowner"] = [service.account]
             found["ec2:vpceserviceregion"] = [service.region]
+    if regions := _offered(parameters):
+        found["ec2:vpcesupportedregion"] = regions
+    if _over_regions(asking):
+        found["ec2:vpcemultiregion"] = ["true"]
     if name := parameters.get("PrivateDnsName"):
         found["ec2:vpceserviceprivatednsname"] = [str(name)]
     if arn := parameters.get("PermissionsBoundary"):
@@ -267,6 +271,19 @@ def _special(asking: Asking) -> dict[str, list[str]]:
         found["elasticloadbalancing:subnet"] = list(parameters.get("Subnets") or [])
         found["elasticloadbalancing:securitygroup"] = list(parameters.get("SecurityGroups") or [])
     return {key: values for key, values in found.items() if values}
+
+
+def _offered(parameters: Mapping[str, Any]) -> list[str]:
+    """The regions in which a service is to be had besides."""
+    return [*_texts(parameters.get("SupportedRegions")), *_texts(parameters.get("AddSupportedRegions"))]
+
+
+def _over_regions(asking: Asking) -> bool:
+    """Whether a call makes a link over regions possible, on either side."""
+    if asking.service != "ec2":
+        return False
+    asked = [str(asking.parameters.get("ServiceRegion") or asking.region), *_offered(asking.parameters)]
+    return asking.action.startswith(("CreateVpcEndpoint", "ModifyVpcEndpoint")) and set(asked) != {asking.region}
 
 
 def _vpcs(asking: Asking, subnets: list[str]) -> list[str]:
@@ -305,6 +322,9 @@ def _besides(asking: Asking, tags: Mapping[str, str]) -> Iterator[Question]:
     if action == "CreateVpcEndpoint":
         for name in ("ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"):
             yield Question(action=name, context=asking.context)
+    if _over_regions(asking):
+        # It is no call of its own; that it is asked of what the call is about is our reading of the reference.
+        yield Question(action="vpce:AllowMultiRegion", resource=next(_resources(asking))[0], context=asking.context)
     if (
         action in ("CreateVpcEndpoint", "ModifyVpcEndpoint")
         and str(parameters.get("PrivateDnsEnabled")).lower() == "true"

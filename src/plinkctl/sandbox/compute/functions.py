@@ -1,17 +1,15 @@
-"""Functions, all but their running: roles checked, Pending before Active, interfaces in the VPC that outlive them.
+"""Functions, all but their running: roles checked, Pending before Active, one change at a time.
 
-A function is moto's LambdaFunction with the `Function` of this module as its attribute `sandbox`. Functions with the
-same subnet and the same groups share one interface, as on AWS. Running them is the affair of `invoke`.
+A function is moto's LambdaFunction with the `Function` of `plugs` as its attribute `sandbox`. Where it is in a VPC, is
+the affair of `plugs`; running it, that of `invoke`.
 """
 
 from __future__ import annotations
 
 import io
-import math
 import uuid
 import zipfile
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from moto.awslambda import models
 from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError, PreconditionFailedException
@@ -19,25 +17,15 @@ from moto.awslambda.models import LambdaBackend, LambdaStorage
 from moto.core.utils import get_service_model
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
-from moto.iam.models import IAMBackend
 
-from plinkctl.sandbox import interfaces, world
+from plinkctl.sandbox import world
 from plinkctl.sandbox.clock import Timeline
+from plinkctl.sandbox.compute.plugs import FAILURES, Function, ask_ec2, every, plug, release, subnets_of
 from plinkctl.sandbox.compute.roles import INTERFACE_RIGHTS, allows, assumable, find_role
-from plinkctl.sandbox.interfaces import Owner
-from plinkctl.sandbox.manners.quotas import QuotaError, refuse_more
+from plinkctl.sandbox.manners.doom import fate
+from plinkctl.sandbox.manners.quotas import QuotaError
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-#: Why a function has no interfaces, by what EC2 said: Lambda's code and sentence.
-_FAILURES: Final = {
-    "InsufficientFreeAddressesInSubnet": ("SubnetOutOfIPAddresses", "The subnet has no free IP addresses."),
-    "NetworkInterfaceLimitExceeded": ("EniLimitExceeded", "The account has no network interface left in this Region."),
-    "EniLimitExceeded": ("EniLimitExceeded", "The VPC has as many network interfaces of functions as it may have."),
-}
 
 #: What a LoggingConfig has by itself, for each format.
 LOGS: Final = {
@@ -55,50 +43,10 @@ class ConflictError(LambdaClientError):
         super().__init__("ResourceConflictException", f"The operation cannot be performed at this time. {reason}")
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class Function:
-    """What the sandbox knows of a function. Plain values only: moto copies functions deeply.
-
-    Attributes:
-        life: Pending, then Active or Failed.
-        update: InProgress, then Successful; of the last change.
-        account, region: where it lives.
-        places: what names its interfaces, one for each subnet; see `_place`.
-        failure: why it, or its last change, has failed: Lambda's code and sentence.
-        revision: changes with each change.
-        log_format: its LoggingConfig but for the group.
-    """
-
-    life: Timeline
-    update: Timeline
-    account: str
-    region: str
-    places: list[str]
-    log_format: dict[str, str]
-    failure: tuple[str, str] = ("", "")
-    revision: str = field(default_factory=lambda: str(uuid.uuid4()))
-
-
-def _functions() -> list[Any]:
-    """All functions, and all their versions."""
-    return [
-        one
-        for regions in list(models.lambda_backends.values())
-        for backend in list(regions.values())
-        for group in list(backend._lambdas._functions.values())
-        for one in (group["latest"], *group["versions"])
-    ]
-
-
 @world.settler
 def _settle(moment: float) -> None:
-    for function in _functions():
+    for function in every():
         function.state = function.sandbox.life.at(moment)
-
-
-def interfaces_of(function: Any) -> list[Any]:
-    """The interfaces a function (moto's) can send from, one for each of its subnets; empty when it is in no VPC."""
-    return [eni for place in function.sandbox.places for eni in interfaces.owned_by(place) if eni.attachment_id]
 
 
 def state_of(function: Any) -> str:
@@ -114,13 +62,12 @@ def refuse_unless_ready(function: Any) -> None:
         raise ConflictError(f"An update is in progress for resource: {function.function_arn}")
 
 
-def _place(subnet_id: str, groups: Sequence[str]) -> str:
-    """The name of the interface all functions with this subnet and these groups share."""
-    return "+".join([subnet_id, *sorted(groups)])
+def _check_role(account: str, arn: str, spec: dict[str, Any], *, in_vpc: bool) -> None:
+    """Refuse a role Lambda cannot use, in Lambda's words. Raises InvalidParameterValueException.
 
-
-def _check_role(account: str, arn: str, *, in_vpc: bool) -> None:
-    """Refuse a role Lambda cannot use, in Lambda's words. Raises InvalidParameterValueException."""
+    KMS, which has to let the role read variables that are encrypted with a key of the caller's own, hears of a new role
+    as long after Lambda as Lambda after IAM: that it is later is known, how much is not.
+    """
     role = find_role(account, arn)
     if not assumable(role):
         raise InvalidParameterValueException("The role defined for the function cannot be assumed by Lambda.")
@@ -130,76 +77,13 @@ def _check_role(account: str, arn: str, *, in_vpc: bool) -> None:
             raise InvalidParameterValueException(
                 f"The provided execution role does not have permissions to call {name} on EC2"
             )
-
-
-def _subnets(ec2: Any, vpc: dict[str, Any]) -> list[Any]:
-    """The subnets of a VpcConfig, with its groups in the same VPC. Raises InvalidParameterValueException."""
-    subnet_ids, group_ids = vpc.get("SubnetIds") or [], vpc.get("SecurityGroupIds") or []
-    if bool(subnet_ids) != bool(group_ids):
-        raise InvalidParameterValueException("SecurityGroupIds and SubnetIds must coexist or be both empty list.")
-    subnets = []
-    for subnet_id in subnet_ids:
-        try:
-            subnets.append(ec2.get_subnet(subnet_id))
-        except EC2ClientError as error:
-            raise InvalidParameterValueException(_quoted("DescribeSubnets", error.code, error.message)) from error
-    if len({subnet.vpc_id for subnet in subnets}) > 1:
-        raise InvalidParameterValueException("All subnets must be in the same VPC.")
-    for group_id in group_ids:
-        group = ec2.get_security_group_from_id(group_id)
-        if group is None:
-            missing = f"The security group '{group_id}' does not exist"
-            raise InvalidParameterValueException(_quoted("DescribeSecurityGroups", "InvalidGroup.NotFound", missing))
-        if group.vpc_id != subnets[0].vpc_id:
-            raise InvalidParameterValueException("All security groups must be in the VPC of the subnets.")
-    return subnets
-
-
-def _quoted(action: str, code: str, message: str) -> str:
-    return f"Error occurred while {action}. EC2 Error Code: {code}. EC2 Error Message: {message}"
-
-
-def _plug(function: Any, subnets: list[Any]) -> None:
-    """Give a function its interfaces, and take away those nobody uses any more.
-
-    Raises:
-        EC2ClientError, QuotaError: there is no address or no interface left; `failure` says it in Lambda's words.
-    """
-    groups = (function._vpc_config or {}).get("SecurityGroupIds") or []
-    before = function.sandbox.places
-    function.sandbox.places = []
-    for subnet in subnets:
-        place = _place(subnet.id, groups)
-        held = [eni for eni in interfaces.owned_by(place) if eni.attachment_id]
-        for eni in held:
-            interfaces.keep(eni)
-        if not held:
-            shelf = subnet.ec2_backend.enis
-            refuse_more(
-                "lambda-interfaces-per-vpc",
-                len(shelf),
-                lambda: sum(one.interface_type == "lambda" and one.vpc_id == subnet.vpc_id for one in shelf.values()),  # noqa: B023 - asked at once
-            )
-            description = f"AWS Lambda VPC ENI-{function.function_name}-{uuid.uuid4()}"
-            interfaces.make(subnet, groups, Owner("lambda", place), description=description)
-        function.sandbox.places.append(place)
-    _release(function, [place for place in before if place not in function.sandbox.places])
-
-
-def _release(function: Any, places: list[str]) -> None:
-    """Let the interfaces of these places linger and go, unless another function is there.
-
-    Lambda takes them away by the function's role. When that is gone before they are, they are detached all the same,
-    and then stay until somebody deletes them.
-    """
-    others = [other for other in _functions() if other is not function]
-    used = {place for other in others for place in other.sandbox.places}
-    linger = world.current().profile.function_interface
-    for place in places:
-        for eni in interfaces.owned_by(place) if place not in used else ():
-            eni.sandbox_role = function.role
-            after = linger if find_role(function.account_id, function.role) else math.inf
-            interfaces.release(eni, after=after, detach=linger / 2)
+    encrypted = spec.get("KMSKeyArn") and (spec.get("Environment") or {}).get("Variables")
+    if encrypted and world.now() < role.sandbox_since + 2 * world.current().profile.role:
+        raise InvalidParameterValueException(
+            "Lambda was unable to configure access to your environment variables because the KMS key is invalid for "
+            "CreateGrant. Please check your KMS key settings. KMS Exception: InvalidArnException KMS Message: ARN does "
+            "not refer to a valid principal"
+        )
 
 
 def _check_runtime(spec: dict[str, Any], *, needed: bool) -> None:
@@ -222,8 +106,9 @@ def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
     _check_runtime(spec, needed=spec.get("PackageType", "Zip") == "Zip")
     ec2 = ec2_backends[self.account_id][self.region_name]
     vpc = spec.get("VpcConfig") or {}
-    subnets = _subnets(ec2, vpc)
-    _check_role(self.account_id, spec["Role"], in_vpc=bool(subnets))
+    subnets = subnets_of(ec2, vpc)
+    _check_role(self.account_id, spec["Role"], spec, in_vpc=bool(subnets))
+    ask_ec2(ec2, subnets, vpc.get("SecurityGroupIds") or [])
     log_format = _log_format(LOGS["Text"], spec)
     function = original(self, {**spec, "Publish": False})
     if function.package_type == "Zip" and not zipfile.is_zipfile(io.BytesIO(function.code_bytes)):
@@ -244,12 +129,19 @@ def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
         log_format=log_format,
     )
     _settings(function, spec)
-    try:
-        _plug(function, subnets)
-    except (EC2ClientError, QuotaError) as error:
-        function.sandbox.failure = _FAILURES[error.code]
+    if failure := _plugged(function, subnets):
+        function.sandbox.failure = failure
         function.sandbox.life.turn(moment, ("Pending", 0), ("Failed", delay))
     return self.publish_version(function.function_name) if spec.get("Publish") else function
+
+
+def _plugged(function: Any, subnets: list[Any]) -> tuple[str, str] | None:
+    """Plug a function in; Lambda's code and sentence when it will have failed."""
+    try:
+        plug(function, subnets)
+    except (EC2ClientError, QuotaError) as error:
+        return FAILURES[error.code]
+    return fate()
 
 
 def _log_format(had: dict[str, str], spec: dict[str, Any]) -> dict[str, str]:
@@ -312,18 +204,17 @@ def _update_configuration(original: Any, self: Any, function_name: str, qualifie
     if "VpcConfig" in body:
         # A list that is not named stays as it is; public tools change the groups alone.
         body = {**body, "VpcConfig": {**had, **{k: v for k, v in body["VpcConfig"].items() if v is not None}}}
-    subnets = _subnets(ec2, body.get("VpcConfig", had))
+    subnets = subnets_of(ec2, body.get("VpcConfig", had))
     if "Role" in body or "VpcConfig" in body:
-        _check_role(self.account_id, body.get("Role", function.role), in_vpc=bool(subnets))
+        _check_role(self.account_id, body.get("Role", function.role), body, in_vpc=bool(subnets))
+        ask_ec2(ec2, subnets, body.get("VpcConfig", had).get("SecurityGroupIds") or [])
     log_format = _log_format(function.sandbox.log_format, body)
     original(self, function_name, qualifier, body)
     function.sandbox.log_format = log_format
     _settings(function, body)
     _changing(function)
-    try:
-        _plug(function, subnets)
-    except (EC2ClientError, QuotaError) as error:
-        function.sandbox.failure = _FAILURES[error.code]
+    if failure := _plugged(function, subnets):
+        function.sandbox.failure = failure
         delay = world.current().profile.function
         function.sandbox.update.turn(world.now(), ("InProgress", 0), ("Failed", delay))
     return function.get_configuration()
@@ -364,7 +255,7 @@ def _delete(original: Any, self: Any, function_name: str, qualifier: str | None 
     left = [function] if qualifier else [function, *self._lambdas._functions[function.function_name]["versions"]]
     original(self, function_name, qualifier)
     for one in left:
-        _release(one, one.sandbox.places)
+        release(one, one.sandbox.places)
 
 
 @override(LambdaBackend, "tag_resource")
@@ -379,16 +270,6 @@ def _untag(original: Any, self: Any, resource_arn: str, tag_keys: list[str]) -> 
     """UntagResource, seen a little later."""
     changing(self, "tags", resource_arn, self._get_resource_by_arn(resource_arn), "tags")
     original(self, resource_arn, tag_keys)
-
-
-@override(IAMBackend, "delete_role")
-def _delete_role(original: Any, self: Any, role_name: str) -> None:
-    """DeleteRole: the interfaces that role was still to take away are left behind."""
-    arn = self.get_role(role_name).arn
-    original(self, role_name)
-    for eni in interfaces.living(self.account_id):
-        if getattr(eni, "sandbox_role", None) == arn and eni.sandbox.until is not None:
-            interfaces.strand(eni)
 
 
 @override(LambdaStorage, "all")

@@ -23,7 +23,8 @@ from moto.awslambda.models import LambdaBackend
 from plinkctl.sandbox import world
 from plinkctl.sandbox.compute import logs
 from plinkctl.sandbox.compute.execution import Job, run
-from plinkctl.sandbox.compute.functions import ConflictError, interfaces_of, state_of
+from plinkctl.sandbox.compute.functions import ConflictError, state_of
+from plinkctl.sandbox.compute.plugs import interfaces_of
 from plinkctl.sandbox.fabric import wire
 from plinkctl.sandbox.patch import override
 

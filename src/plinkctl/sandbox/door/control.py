@@ -8,7 +8,7 @@ are JSON. This module translates; it keeps nothing.
     GET  /_sandbox/calls?since=N     the API calls with a number above N
     GET  /_sandbox/flows?since=N     the decisions on connections with a number above N
     GET  /_sandbox/settings          how late, how small, how few: see `settings`
-    POST /_sandbox/settings          {"seed", "visibility", "page_size", "quotas"}, any of them; null for the usual
+    POST /_sandbox/settings          any of what GET shows; null for the usual
     GET  /_sandbox/census            every resource of every account, as JSON
     POST /_sandbox/neighbours        {"link": name}: populate the accounts with other people's resources
     POST /_sandbox/clock             {"advance": seconds} and/or {"speed": factor}; 0 freezes

@@ -9,7 +9,8 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from plinkctl.sandbox.door.rules import UNSUCCESSFUL, Rule, fits
+from plinkctl.sandbox.door.effects import FAILING, UNSUCCESSFUL
+from plinkctl.sandbox.door.rules import Rule, fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,6 +119,8 @@ def _matching(rule: Rule, asked: Asked, account: str) -> str | None:
     if rule.action != "*" and not fits(rule.action, f"{asked.service}:{asked.action}"):
         return None
     if rule.effect == "unsuccessful" and asked.action not in UNSUCCESSFUL:
+        return None
+    if rule.effect == "failed" and f"{asked.service}:{asked.action}" not in FAILING:
         return None
     if rule.account not in (None, account) or rule.region not in (None, asked.region):
         return None

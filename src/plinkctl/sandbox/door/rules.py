@@ -14,54 +14,10 @@ import re
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
+from plinkctl.sandbox.door.effects import BODIES, EFFECTS, FAILING, LONGEST, SIGNALS, UNSUCCESSFUL
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
-
-#: When the effect of the call lands: not at all, before the fault is seen, or some seconds of the clock after it.
-#: `reply` is for signals only: the call is done and answered, and then the signal comes.
-WHENS: Final = ("before", "after", "late", "reply")
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """What one effect takes: when it may come (the first is the default), and keys beyond those every rule has."""
-
-    whens: tuple[str, ...]
-    needs: frozenset[str] = frozenset()
-    may: frozenset[str] = frozenset()
-
-
-EFFECTS: Final = {
-    "error": _Form(("before", "after", "late"), may=frozenset({"code", "message", "status", "body"})),
-    "throttle": _Form(("before",)),
-    "expired": _Form(("before",)),
-    "denied": _Form(("before",)),
-    "reset": _Form(("before", "after", "late")),
-    "hang": _Form(("before", "after", "late"), may=frozenset({"seconds"})),
-    "half": _Form(("after",)),
-    "latency": _Form(("before", "after"), needs=frozenset({"seconds"})),
-    "missing": _Form(("before",), may=frozenset({"code", "message", "status"})),
-    "empty": _Form(("after",)),
-    "page": _Form(("after",)),
-    "stale": _Form(("after",)),
-    "unsuccessful": _Form(("before",), may=frozenset({"code", "message"})),
-    "rewrite": _Form(("after",), needs=frozenset({"find", "put"})),
-    "signal": _Form(("before", "after", "reply", "late"), needs=frozenset({"signals"}), may=frozenset({"gap"})),
-}
-#: The calls of EC2 that say in a list which of several things they could not do.
-UNSUCCESSFUL: Final = frozenset(
-    {
-        "AcceptVpcEndpointConnections",
-        "RejectVpcEndpointConnections",
-        "DeleteVpcEndpoints",
-        "DeleteVpcEndpointServiceConfigurations",
-        "DeleteVpcEndpointConnectionNotifications",
-    }
-)
-SIGNALS: Final = ("KILL", "TERM", "INT", "HUP", "STOP", "CONT")
-BODIES: Final = ("aws", "html", "empty")
-#: The longest anything here lets somebody wait, in real seconds.
-LONGEST: Final = 3600.0
 
 #: What people write for a service, and what it signs its requests with.
 _SERVICES: Final = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing", "cloudwatch": "monitoring"}
@@ -176,8 +132,7 @@ def read(
 def _made(written: dict[str, Any], accounts: Mapping[str, str]) -> Rule:
     """A rule from what was found to be right."""
     given = dict(written)
-    service, colon, action = given["action"].partition(":")
-    given["action"] = f"{_SERVICES.get(service, service)}{colon}{action}"
+    given["action"] = _signed(given["action"])
     given.setdefault("when", EFFECTS[given["effect"]].whens[0])
     if "account" in given:
         given["account"] = accounts.get(given["account"], given["account"])
@@ -185,6 +140,12 @@ def _made(written: dict[str, Any], accounts: Mapping[str, str]) -> Rule:
         if key in given:
             given[key] = tuple(given[key]) if isinstance(given[key], list) else (given[key],)
     return Rule(**given)
+
+
+def _signed(action: str) -> str:
+    """An action under the name its service signs its requests with."""
+    service, colon, name = action.partition(":")
+    return f"{_SERVICES.get(service, service)}{colon}{name}"
 
 
 class _Check:
@@ -242,6 +203,9 @@ class _Check:
         name = str(rule.get("action")).rpartition(":")[2]
         if effect == "unsuccessful" and not any(fits(name, one) for one in UNSUCCESSFUL):
             yield f"{name} has no list of what was unsuccessful; {', '.join(sorted(UNSUCCESSFUL))} have"
+        wanted = str(rule.get("action"))
+        if effect == "failed" and not any(fits(_signed(wanted), one) for one in FAILING):
+            yield f"{wanted} makes nothing that can end failed; {', '.join(sorted(FAILING))} do"
         if "when" in rule and rule["when"] not in form.whens:
             yield f"{effect} comes {' or '.join(form.whens)}, not {rule['when']!r}{_meant(rule['when'], form.whens)}"
         for key in sorted(form.needs - rule.keys()):

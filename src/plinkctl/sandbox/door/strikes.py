@@ -5,12 +5,14 @@ Decided in `faults`; what has to be done to the connection itself is left to `wi
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final, Protocol
 
 from plinkctl.sandbox.door import altered, refusals, signals
 from plinkctl.sandbox.door.protocol import MODELS
 from plinkctl.sandbox.door.wires import Wire
 from plinkctl.sandbox.manners import pages
+from plinkctl.sandbox.manners.doom import doomed
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -56,7 +58,8 @@ def carry_out(strike: Strike, call: Call) -> tuple[Response, Wire, str]:
         return _signal(strike, call)
     if rule.when == "late":
         call.later(rule.delay, rule.name)
-    answer = call.effect() if rule.when == "after" else None
+    with _fated(rule):
+        answer = call.effect() if rule.when == "after" else None
     wire = Wire()
     match rule.effect:
         case "half":
@@ -74,12 +77,21 @@ def carry_out(strike: Strike, call: Call) -> tuple[Response, Wire, str]:
             answer.set_data(call.first_answer(rule, answer.get_data()))
         case "rewrite":
             answer = altered.rewritten(_given(answer), rule.find or "", rule.put or "")
+        case "failed":
+            answer = _given(answer)
         case "unsuccessful":
             answer = _unsuccessful(strike, call)
         case _:
             answer = _refused(strike, call.asked)
     # An answer that never leaves is still one for the log: that nobody got it is the wire's affair.
     return answer or refusals.broken(call.asked, status=504), wire, f"{rule.name}: {rule.effect}, {rule.when}"
+
+
+def _fated(rule: Rule) -> contextlib.AbstractContextManager[None]:
+    """What is made while this rule's call takes effect may have to fail."""
+    if rule.effect != "failed":
+        return contextlib.nullcontext()
+    return doomed((rule.code or _FAILED[0], rule.message or "It could not be made."))
 
 
 def _refused(strike: Strike, asked: Asked) -> Response:
@@ -101,7 +113,7 @@ def _refused(strike: Strike, asked: Asked) -> Response:
 
 def _given(answer: Response | None) -> Response:
     if answer is None:
-        raise AssertionError("an answer is altered after the effect only; rules.EFFECTS says so")
+        raise AssertionError("an answer is altered after the effect only; effects.EFFECTS says so")
     return answer
 
 

@@ -17,6 +17,7 @@ from plinkctl.sandbox.ec2.answers import filtered, paged, unsuccessful
 from plinkctl.sandbox.ec2.endpoints import endpoint_ids
 from plinkctl.sandbox.ec2.notifications import announce
 from plinkctl.sandbox.ec2.services import connections, own_service
+from plinkctl.sandbox.manners.doom import fate
 from plinkctl.sandbox.patch import action
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def _decide(response: Any, decision: str, allowed: frozenset[str]) -> ActionResu
             failed.append(unsuccessful(endpoint_id, "InvalidState", message))
         elif decision == "accept":
             endpoint.accept()
+            if doom := fate():
+                endpoint.fail(doom)
             announce("Accept", endpoint)
         else:
             endpoint.reject()

@@ -23,6 +23,7 @@ from plinkctl.sandbox.ec2.answers import changed, filtered, given_tags, once, pa
 from plinkctl.sandbox.ec2.endpoints import Endpoint, endpoint_ids, own_endpoint
 from plinkctl.sandbox.ec2.notifications import announce
 from plinkctl.sandbox.ec2.permissions import find_service
+from plinkctl.sandbox.manners.doom import fate
 from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born
 from plinkctl.sandbox.patch import action, override
@@ -79,6 +80,8 @@ def _create(_original: Any, self: Any) -> ActionResult:
         born(service.config.ec2_backend, "connection", service.endpoints, endpoint_id, endpoint_id)
         if not service.acceptance:
             endpoint.accept()
+        if doom := fate():
+            endpoint.fail(doom)
         announce("Connect", endpoint)
         return endpoint
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from plinkctl.sandbox.ec2.admission import Shape
     from plinkctl.sandbox.ec2.notifications import Notification
     from plinkctl.sandbox.ec2.services import Service
+    from plinkctl.sandbox.manners.doom import Fate
 
 #: How long a provider may leave a request unanswered (seconds). That it expires is documented, after what time is not;
 #: a week is our choice.
@@ -41,12 +42,13 @@ class Endpoint:
         moto: moto's object, which carries this one as `sandbox`.
         account, region, vpc_id: where it lives.
         service: the service it is attached to, even when that has been deleted meanwhile.
-        life: pendingAcceptance, pending, available, rejected, expired, deleting, deleted, gone.
+        life: pendingAcceptance, pending, available, rejected, expired, failed, deleting, deleted, gone.
         name: its regional DNS name.
         groups, ip_type, records, private_dns, policy: what the consumer has chosen; see `admission.Shape`.
         connection_id: how the provider's side calls the same thing.
         payer: who pays for it, when somebody has said so.
         notifications: notification ID -> who wants to hear of it.
+        failure: the code and the sentence of why it has failed, or will have.
     """
 
     moto: Any
@@ -65,6 +67,7 @@ class Endpoint:
     created: float = field(default_factory=world.now)
     payer: str | None = None
     notifications: dict[str, Notification] = field(default_factory=dict)
+    failure: Fate = ("", "")
 
     @property
     def id(self) -> str:
@@ -131,7 +134,15 @@ class Endpoint:
             "Tags": tags_of(backend, self.id),
             "OwnerId": self.account,
             "PayerResponsibilities": self.payers(),
+            **self._why_failed(),
         }
+
+    def _why_failed(self) -> dict[str, Any]:
+        """What the answer says of a failure. That it is told in both places is our reading of the API reference."""
+        if self.state(world.now()) != "failed":
+            return {}
+        code, message = self.failure
+        return {"LastError": {"Code": code, "Message": message}, "FailureReason": message}
 
     def dns_entries(self) -> list[dict[str, str]]:
         """The regional name, then the zonal ones, then the private name if it has one."""
@@ -150,6 +161,11 @@ class Endpoint:
     def accept(self) -> None:
         """Go from waiting for the provider to available, through pending."""
         self._pending()
+
+    def fail(self, fate: Fate) -> None:
+        """Fail, when it would be available. It stays until its owner deletes it, and its interfaces as well."""
+        self.failure = fate
+        self.life.turn(world.now(), ("failed", world.current().profile.endpoint_pending))
 
     def reject(self) -> None:
         """Become rejected, a little later. The endpoint stays until its owner deletes it, its interfaces too."""

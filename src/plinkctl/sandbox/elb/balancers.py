@@ -28,12 +28,15 @@ from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2.services import behind
 from plinkctl.sandbox.elb import attributes, placing
 from plinkctl.sandbox.interfaces import Owner
+from plinkctl.sandbox.manners.doom import fate
 from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
 
 if TYPE_CHECKING:
     from collections.abc import Container
+
+    from plinkctl.sandbox.manners.doom import Fate
 
 #: Untyped on purpose: the sandbox gives moto's objects an attribute of its own.
 FakeLoadBalancer: Any = models.FakeLoadBalancer
@@ -50,14 +53,16 @@ class Balancer:
     """What the sandbox knows of a load balancer.
 
     Attributes:
-        life: provisioning, then active.
+        life: provisioning, then active or failed.
         asked: the settings of its creation; the same ones again are answered with the same load balancer.
         addresses: subnet ID -> the private address it was told to take there.
+        failure: the code and the sentence of why it will have failed.
     """
 
     life: Timeline
     asked: dict[str, Any]
     addresses: dict[str, str]
+    failure: Fate | None = None
 
 
 def enforce(balancer: Any, enforced: str | None) -> None:
@@ -99,6 +104,11 @@ def check_subnets(ec2: Any, kind: str, scheme: str, subnet_ids: list[str], *, ha
         raise SubnetNotFoundError
     if len({subnet.vpc_id for subnet in subnets}) > 1:
         raise ELBClientError("InvalidConfigurationRequest", "All subnets must belong to the same VPC")
+    if constrained := {subnet.availability_zone_id for subnet in subnets} & world.current().constrained_zones:
+        raise ELBClientError(
+            "AvailabilityZoneNotSupported",
+            f"The specified Availability Zone is not supported: {', '.join(sorted(constrained))}",
+        )
     zones = {subnet.availability_zone for subnet in subnets}
     if len(zones) < len(subnets):
         raise ELBClientError(
@@ -175,7 +185,7 @@ def _create(
     )
     ec2 = self.ec2_backend
     subnets = check_subnets(ec2, kind, scheme, wanted_subnets)
-    placing.check(subnets, addresses)
+    taken = placing.check(subnets, addresses)
     vpc_id = subnets[0].vpc_id
     groups = check_groups(ec2, vpc_id, security_groups)
     if kind == "application" and not groups:
@@ -198,11 +208,14 @@ def _create(
     balancer.canonical_hosted_zone_id = ZONES[kind]
     moment = world.now()
     balancer.created_time = world.moment(moment)
-    life = Timeline(moment, ("provisioning", 0), ("active", world.current().profile.load_balancer))
-    balancer.sandbox = Balancer(life=life, asked=asked, addresses=addresses)
+    failure = fate() or taken
+    end = ("failed" if failure else "active", world.current().profile.load_balancer)
+    life = Timeline(moment, ("provisioning", 0), end)
+    balancer.sandbox = Balancer(life=life, asked=asked, addresses=addresses, failure=failure)
     enforce(balancer, "on" if kind == "network" and groups else None)
     balancer.state = life.at(moment)
-    stand_in(balancer, subnets, {})
+    stand_in(balancer, [subnet for subnet in subnets if not taken or subnet.id not in addresses], {})
+    balancer.subnets, asked["subnets"] = subnets, sorted(wanted_subnets)
     self.load_balancers[balancer.arn] = balancer
     born(self, "load balancer", self.load_balancers, balancer.arn, balancer.arn)
     changing(self, "tags", balancer.arn, self.tagging_service.tags, balancer.arn)
@@ -238,6 +251,13 @@ def _dns_name(name: str, kind: str, scheme: str, label: str, region: str) -> str
         return f"{name}-{label}.elb.{region}.amazonaws.com"
     prefix = "internal-" if scheme == "internal" else ""
     return f"{prefix}{name}-{int(label, 16) % 10**10}.{region}.elb.amazonaws.com"
+
+
+@override(FakeLoadBalancer, "load_balancer_state")
+def _state(original: Any, self: Any) -> dict[str, str]:
+    """LoadBalancerState: with the reason, once it has failed."""
+    failed = self.sandbox.failure if self.state == "failed" else None
+    return {**original(self), **({"Reason": failed[1]} if failed else {})}
 
 
 @override(ELBv2Backend, "describe_load_balancers")

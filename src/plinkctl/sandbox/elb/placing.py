@@ -14,6 +14,8 @@ from plinkctl.sandbox.patch import override
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from plinkctl.sandbox.manners.doom import Fate
+
 
 def addresses_of(mappings: Iterable[Mapping[str, str]] | None, kind: str, scheme: str) -> dict[str, str]:
     """What the SubnetMappings of a request say of addresses: subnet ID -> private address. Raises ValidationError."""
@@ -23,18 +25,23 @@ def addresses_of(mappings: Iterable[Mapping[str, str]] | None, kind: str, scheme
     return found
 
 
-def check(subnets: Iterable[Any], addresses: Mapping[str, str]) -> None:
-    """Refuse an address that is not in its subnet, or not free; AWS's code for the latter is not documented.
+def check(subnets: Iterable[Any], addresses: Mapping[str, str]) -> Fate | None:
+    """Refuse an address that is not in its subnet; why a load balancer will have failed that wants one not free.
+
+    By the guide's page on troubleshooting it goes from provisioning to failed then; that none of the addresses it
+    wanted is taken meanwhile is our own choice.
 
     Raises:
         ELBClientError: InvalidConfigurationRequest.
     """
+    taken = None
     for subnet in subnets:
         address = addresses.get(subnet.id)
         if address and ipaddress.ip_address(address) not in subnet.cidr:
             raise ELBClientError("InvalidConfigurationRequest", f"The address {address} is not in subnet {subnet.id}")
         if address and not interfaces.free(subnet, address):
-            raise ELBClientError("InvalidConfigurationRequest", f"The address {address} is in use in {subnet.id}")
+            taken = ("InvalidConfigurationRequest", f"The address {address} is in use in {subnet.id}")
+    return taken
 
 
 class _Zone:
