@@ -6,7 +6,7 @@ the endpoint still provision; `holds=False` lets the endpoint go before the func
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from plinkctl.graph import Graph, Node, Ref
 from plinkctl.kinds import KINDS
 from plinkctl.kinds.function import code_sha256
 from plinkctl.link import Consumer, Link, Network, Provider, Side
-from plinkctl.state import State
+from plinkctl.state import Record, State
 
 _P, _C = Side.PROVIDER, Side.CONSUMER
 
@@ -26,6 +26,8 @@ ACCEPTANCE: Final = "provider/acceptance"
 ALB: Final = "provider/alb"
 NLB: Final = "provider/nlb"
 TARGET: Final = "provider/target"
+
+_TARGET_GROUP: Final = "provider/target-group"
 
 _SUBNET_BITS: Final = 4  # a /16 VPC gets /20 subnets: room for fourteen more
 
@@ -88,6 +90,47 @@ def recorded(states: Iterable[State]) -> tuple[dict[str, Node], Graph]:
         apart = {SERVICE, ACCEPTANCE}
         needs[SERVICE] = tuple(key for key in found if key.startswith(f"{_P}/") and key not in apart)
     return found, Graph({key: [Ref(need) for need in needs[key] if need in found] for key in found})
+
+
+def relations(records: Mapping[str, Record]) -> list[Node]:
+    """What carries no tag and can only be asked for by what it relates.
+
+    Args:
+        records: What is known of both sides, by node key.
+    """
+    group = records.get(_TARGET_GROUP)
+    possible = [_acceptance(), *([_target(group.params["port"])] if group else [])]
+    return [node for node in possible if all(ref.node in records for ref in node.refs)]
+
+
+def needs(records: Mapping[str, Record]) -> dict[str, tuple[str, ...]]:
+    """Who must outlive whom, as far as the parameters tell: what names the ID or ARN of another holds it.
+
+    Args:
+        records: One side's, by node key.
+    """
+    known = {
+        record.attrs[name]: key for key, record in records.items() for name in ("id", "arn") if name in record.attrs
+    }
+    return {
+        key: tuple(sorted({known[text] for text in texts(record.params) if text in known} - {key}))
+        for key, record in records.items()
+    }
+
+
+def texts(value: object) -> Iterator[str]:
+    """Every text in a parameter value, at any depth."""
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for item in value.values():
+                yield from texts(item)
+        case list() | tuple():
+            for item in value:
+                yield from texts(item)
+        case _:
+            return
 
 
 def subnet_cidrs(network: Network) -> list[str]:
@@ -201,22 +244,12 @@ def _provider(provider: Provider, site: Site) -> list[Node]:
             },
         ),
         Node(
-            key="provider/target-group",
+            key=_TARGET_GROUP,
             side=_P,
             kind="target_group",
             params={"vpc_id": Ref("provider/vpc"), "port": port, "matcher": _matcher(provider.response.status)},
         ),
-        Node(
-            key=TARGET,
-            side=_P,
-            kind="target",
-            params={
-                "target_group_arn": Ref("provider/target-group"),
-                "load_balancer_arn": Ref(ALB, settled=False),
-                "port": port,
-                "listener_arn": Ref("provider/alb-listener"),  # AWS refuses an ALB that does not listen yet
-            },
-        ),
+        _target(port),
         Node(
             key="provider/nlb-listener",
             side=_P,
@@ -225,7 +258,7 @@ def _provider(provider: Provider, site: Site) -> list[Node]:
                 "load_balancer_arn": Ref(NLB, settled=False),
                 "protocol": "TCP",
                 "port": port,
-                "target_group_arn": Ref("provider/target-group"),
+                "target_group_arn": Ref(_TARGET_GROUP),
             },
         ),
         offered,
@@ -300,6 +333,20 @@ def _consumer(consumer: Consumer, site: Site) -> list[Node]:
             },
         ),
     ]
+
+
+def _target(port: int) -> Node:
+    return Node(
+        key=TARGET,
+        side=_P,
+        kind="target",
+        params={
+            "target_group_arn": Ref(_TARGET_GROUP),
+            "load_balancer_arn": Ref(ALB, settled=False),
+            "port": port,
+            "listener_arn": Ref("provider/alb-listener"),  # AWS refuses an ALB that does not listen yet
+        },
+    )
 
 
 def _acceptance() -> Node:

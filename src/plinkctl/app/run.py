@@ -123,25 +123,35 @@ def seats(run: Run, sides: Iterable[Side]) -> Iterator[dict[Side, Seat]]:
     """
     with ExitStack() as stack:
         stores = {side: stack.enter_context(closing(run.states.open(run.link.name, side))) for side in sides}
-        opened: dict[Side, Seat] = {}
-        for side, store in stores.items():
-            aws = clients(run, side)
-            identity = aws.identity()
-            guard(run, store.state, identity, side)
-            if store.state is None:
-                store.begin(
-                    states.new(
-                        link=run.link.name,
-                        side=side,
-                        account=identity.account,
-                        region=identity.region,
-                        partition=identity.partition,
-                    )
+        yield take(run, stores)
+
+
+def take(run: Run, stores: Mapping[Side, Store]) -> dict[Side, Seat]:
+    """Seats at these stores, their accounts known and checked; where a store has no state, one is begun.
+
+    Raises:
+        StateError: A state is of another account or region.
+        AccessError: No credentials.
+    """
+    opened: dict[Side, Seat] = {}
+    for side, store in stores.items():
+        aws = clients(run, side)
+        identity = aws.identity()
+        guard(run, store.state, identity, side)
+        if store.state is None:
+            store.begin(
+                states.new(
+                    link=run.link.name,
+                    side=side,
+                    account=identity.account,
+                    region=identity.region,
+                    partition=identity.partition,
                 )
-            desk = Desk(store=store, aws=aws, user_tags=run.link.tags, consents=run.consents)
-            opened[side] = Seat(side=side, aws=aws, identity=identity, store=store, desk=desk)
-        started(run, {side: (seat.identity, seat.aws) for side, seat in opened.items()})
-        yield opened
+            )
+        desk = Desk(store=store, aws=aws, user_tags=run.link.tags, consents=run.consents)
+        opened[side] = Seat(side=side, aws=aws, identity=identity, store=store, desk=desk)
+    started(run, {side: (seat.identity, seat.aws) for side, seat in opened.items()})
+    return opened
 
 
 def started(run: Run, sides: Mapping[Side, tuple[Identity, Clients]]) -> None:

@@ -176,7 +176,8 @@ def _refuse_replacements(nodes: Mapping[str, Node], opened: Mapping[Side, Seat])
     """
     records = {f"{side}/{name}": r for side, seat in opened.items() for name, r in seat.state.live.items()}
     known = {key: record.attrs for key, record in records.items()}
-    ever = {f"{side}/{name}" for side, seat in opened.items() for name in seat.state.records}
+    known |= {key: node.borrowed for key, node in nodes.items() if node.borrowed is not None}
+    ever = {*known, *(f"{side}/{name}" for side, seat in opened.items() for name in seat.state.records)}
     for key, node in nodes.items():
         record, kind = records.get(key), KINDS[node.kind]
         # One that is being made is finished as it was begun; a relation may simply be another one now.

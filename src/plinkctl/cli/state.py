@@ -1,11 +1,11 @@
-"""`plinkctl state list|show|unlock`."""
+"""`plinkctl state list|show|unlock|rebuild`."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from plinkctl.cli.boundary import ask, execute
-from plinkctl.cli.options import access_options, link_options, output_options, sides_options, together
+from plinkctl.cli.options import access_options, link_options, option, output_options, sides_options, together
 from plinkctl.link import Side
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _BOTH = (Side.PROVIDER, Side.CONSUMER)
 
 @click.group()
 def state() -> None:
-    """What the states record."""
+    """What the states record, and how to get a lost one back."""
 
 
 @state.command("list")
@@ -62,3 +62,32 @@ def unlock(ctx: click.Context, /, *, side: str | None, **params: Any) -> None:
         return end(run, sides, agree=agree)
 
     execute(ctx, f"state unlock {side}" if side else "state unlock", work, sides=sides)
+
+
+@state.command()
+@click.argument("side", type=click.Choice([side.value for side in Side]), required=False)
+@together(
+    option("--lineage", "lineages", multiple=True, metavar="ID", help="Whose resources, if several; repeatable."),
+    option("--replace", is_flag=True, help="Put a state that is there aside, damaged or not."),
+    link_options,
+    sides_options,
+    access_options,
+    output_options,
+)
+@click.pass_context
+def rebuild(ctx: click.Context, /, *, side: str | None, lineages: tuple[str, ...], replace: bool, **_: Any) -> None:
+    """Make a lost state again from the tags in the account. Changes nothing on AWS.
+
+    \b
+    plinkctl state rebuild
+    plinkctl state rebuild provider --replace
+    """
+    from plinkctl.app.rebuild import rebuild as make_again  # noqa: PLC0415
+
+    sides = (Side(side),) if side else _BOTH
+    execute(
+        ctx,
+        f"state rebuild {side}" if side else "state rebuild",
+        lambda run: make_again(run, sides, lineages=lineages, anew=replace),
+        sides=sides,
+    )

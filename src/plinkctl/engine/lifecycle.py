@@ -129,7 +129,7 @@ def _look(job: Job, record: Record, ctx: Ctx, *, doubt: float) -> Generator[Call
     def look() -> Seen:
         try:
             return poll(
-                lambda: probe(job, ctx, record.attrs),
+                lambda: probe(job.kind, ctx, record.attrs),
                 until=believed,
                 what=lambda seen: f"{'it is' if seen.presence is Presence.ABSENT else 'its tags are'} not visible yet",
                 within=job.within(max(doubt, job.grace)),
@@ -182,7 +182,7 @@ def _borrow(job: Job, attrs: Attrs, begun: float) -> Script:
             f"the state has {record.id or 'one that is being made'}, the configuration {attrs['id']}",
         )
     ctx = job.desk.ctx(name, "", job.params)
-    seen: Seen = yield Call(lambda: probe(job, ctx, attrs))
+    seen: Seen = yield Call(lambda: probe(job.kind, ctx, attrs))
     if seen.presence is not Presence.READY:
         raise PlinkError(
             f"the {job.kind.title} {attrs['id']} cannot be used",

@@ -10,7 +10,7 @@ from plinkctl.aws.patience import persist, poll
 from plinkctl.engine.creating import AGAIN
 from plinkctl.engine.steps import Job, late
 from plinkctl.errors import AwsError, PlinkError, TimedOutError
-from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Presence, Seen, gone
+from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Presence, Seen, gone
 
 DOUBT: Final = 3.0  # seconds of looking again before a ready resource is believed to be gone
 _SHOWS: Final = 20.0  # seconds reads may lag behind a change (Terraform waits 10 s and more for VPC attributes)
@@ -41,10 +41,10 @@ def until_it_shows(job: Job, ctx: Ctx, attrs: Attrs, before: Seen) -> None:
         )
 
 
-def probe(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
+def probe(kind: Kind, ctx: Ctx, attrs: Attrs) -> Seen:
     """A probe makes several reads; what goes away between two of them is as absent as what was not there."""
     try:
-        return job.kind.probe(ctx, attrs)
+        return kind.probe(ctx, attrs)
     except AwsError as error:
         if gone(error):
             return ABSENT
@@ -54,7 +54,7 @@ def probe(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
 def _probe_in_a_wait(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
     """In a wait of minutes one read may fail: a network that is away for a while must not end it."""
     try:
-        return probe(job, ctx, attrs)
+        return probe(job.kind, ctx, attrs)
     except AwsError as error:
         if error.nature in {Nature.UNCLEAR, Nature.THROTTLED} or error.code == "unreachable":
             return Seen(presence=Presence.PENDING, why=f"AWS does not answer ({error.answer.code})")

@@ -20,7 +20,8 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "pending": ("endpoint_id", "owner", "state", "since"),
     "rejected": ("endpoint_id", "owner", "state", "since"),
     "checks": ("side", "layer", "name", "result", "detail"),
-    "leftovers": ("side", "node", "kind", "id", "state"),
+    "leftovers": ("side", "node", "kind", "id", "state", "lineage"),
+    "extras": ("side", "node", "kind", "id"),
     "rules": ("name", "action", "account", "resource", "effect", "when", "matched", "fired"),
 }
 """The columns of known tables, in order; a column that is empty in all rows is left out. Unknown tables show all."""

@@ -64,6 +64,13 @@ class Place(Protocol):
             AccessError: The credentials may not.
         """
 
+    def set_aside(self, link: str, side: Side) -> str:
+        """Put one side's state beside, whatever is in it, so that there is none; where it is now, "" if there was none.
+
+        Raises:
+            StateError: Somebody holds it, or the place cannot be used.
+        """
+
     def links(self) -> list[tuple[str, Side]]:
         """Every link and side that has a state here, by name."""
 

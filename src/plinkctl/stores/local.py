@@ -11,6 +11,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -101,6 +102,33 @@ def read(folder: Path, link: str, side: Side) -> State | None:
         except (FileNotFoundError, NotADirectoryError):
             return None
     return decode(raw, link, side, place=str(path))
+
+
+def set_aside(folder: Path, link: str, side: Side) -> str:
+    """Rename a state, damaged or not, to `<side>.aside-<n>.json`, with its lock held.
+
+    Returns:
+        The new name; an empty string when there was no state.
+
+    Raises:
+        StateError: Another process holds the lock, or the folder cannot be changed.
+    """
+    path = path_of(folder, link, side)
+    if not path.parent.is_dir():
+        return ""
+    lock = _locked(path.with_suffix(".lock"))
+    try:
+        with _told_as_state_error(path):
+            number = next(n for n in count(1) if not os.path.lexists(path.with_suffix(f".aside-{n}.json")))
+            beside = path.with_suffix(f".aside-{number}.json")
+            try:
+                path.rename(beside)
+            except FileNotFoundError:
+                return ""
+            _sync_folder(path.parent)
+            return str(beside)
+    finally:
+        os.close(lock)
 
 
 def links(folder: Path) -> list[tuple[str, Side]]:

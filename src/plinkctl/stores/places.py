@@ -42,6 +42,10 @@ class Folder:
         """One side's state, or None."""
         return local.read(self.path, link, side)
 
+    def set_aside(self, link: str, side: Side) -> str:
+        """Rename one side's file; nothing of it is lost."""
+        return local.set_aside(self.path, link, side)
+
     def links(self) -> list[tuple[str, Side]]:
         """Every link and side that has a file here."""
         return local.links(self.path)

@@ -7,6 +7,7 @@ beside it (lock.py) only spares people that. Backups are the bucket's versions.
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -71,6 +72,24 @@ class Bucket:
         with objects.told():
             found = objects.get(self._key(link, side))
         return None if found is None else decode(found.content, link, side, place=self.file(link, side))
+
+    def set_aside(self, link: str, side: Side) -> str:
+        """Copy one side's object beside, under its lock, then delete exactly what was copied."""
+        objects = self._of(side)
+        with objects.told():
+            lock = Lock(objects, self.lock(link, side), wall=self.reach.clock.wall, note=self.reach.note)
+            try:
+                found = objects.get(self._key(link, side))
+                if found is None:
+                    return ""
+                mark = found.etag.strip('"')[:8]
+                beside = f"{side}.aside-{mark}.json"
+                with suppress(Overtaken):  # the very same content was put aside before
+                    objects.put(self.address.key(link, beside), found.content, over=None)
+                objects.delete(self._key(link, side), at=found.etag)
+                return f"s3://{self.address.bucket}/{self.address.key(link, beside)}"
+            finally:
+                lock.release()
 
     def links(self) -> list[tuple[str, Side]]:
         """Every link and side that has an object here, as the provider's credentials see it."""
