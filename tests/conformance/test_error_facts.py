@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from builds import alb_group, balancer, forward, function, group, network, offer, role, tcp
+from builds import alb_group, backend, balancer, fixed, forward, function, group, network, offer, role, tcp
 from facts import fact
 
 if TYPE_CHECKING:
@@ -117,6 +117,29 @@ def test_quotas_of_load_balancers(target: Any, provider: Any, refused: Any) -> N
     refused("TooManyLoadBalancers", provider.elb.create_load_balancer, **asked)
     wish = {"Name": "two", "Protocol": "TCP", "Port": 80, "VpcId": net.vpc}
     refused("TooManyTargetGroups", provider.elb.create_target_group, **wish)
+
+
+@fact("targets.alb-counts-fifty", "rules.limit")
+def test_quotas_of_what_a_load_balancer_bears(target: Any, provider: Any, refused: Any) -> None:
+    made = backend(target, provider, listening=False)
+    elb = provider.elb
+    listen = {"LoadBalancerArn": made.nlb, "Protocol": "TCP", "Port": 80, "DefaultActions": forward(made.targets)}
+    target.quota(targets_per_network_load_balancer=49, rules_per_application_load_balancer=0)
+    refused("TooManyTargets", elb.create_listener, **listen)
+    target.quota(targets_per_network_load_balancer=50)
+    elb.create_listener(**listen)
+    made.targets = alb_group(target, provider, made.vpc, "others", TargetType="ip")
+    listen |= {"Port": 81, "DefaultActions": forward(made.targets)}
+    elb.create_listener(**listen)
+    one = {"TargetGroupArn": made.targets, "Targets": [{"Id": "10.0.0.99"}]}
+    refused("TooManyTargets", elb.register_targets, **one)
+    target.quota(targets_per_network_load_balancer=100)
+    crossing = [{"Key": "load_balancing.cross_zone.enabled", "Value": "true"}]
+    elb.modify_load_balancer_attributes(LoadBalancerArn=made.nlb, Attributes=crossing)
+    refused("TooManyTargets", elb.register_targets, **one)
+    by_path = [{"Field": "path-pattern", "Values": ["/x"]}]
+    rule = {"ListenerArn": made.alb_listener, "Priority": 1, "Conditions": by_path, "Actions": fixed()}
+    refused("TooManyRules", elb.create_rule, **rule)
 
 
 @fact("role.attach-limit")

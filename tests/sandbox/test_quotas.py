@@ -43,6 +43,8 @@ def test_every_quota_refuses_one_more_in_its_services_words(
     group = {"Description": "d", "VpcId": here.vpc}
     another = {"Scheme": "internal", "Subnets": made.subnets}
     fixed = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}]
+    listener = elb.describe_listeners(LoadBalancerArn=made.alb)["Listeners"][0]["ListenerArn"]
+    by_path = [{"Field": "path-pattern", "Values": ["/x"]}]
     cases: list[tuple[str, int, str, Callable[..., Any], dict[str, Any]]] = [
         ("subnets-per-vpc", 1, "SubnetLimitExceeded", ec2.create_subnet,
          {"VpcId": here.vpc, "CidrBlock": "10.0.9.0/24"}),
@@ -72,12 +74,106 @@ def test_every_quota_refuses_one_more_in_its_services_words(
          {"RoleName": "r", "AssumeRolePolicyDocument": json.dumps(whole.TRUST)}),
         ("log-groups", 1, "LimitExceededException", logs.create_log_group, {"logGroupName": "/h"}),
         ("internet-gateways", 1, "InternetGatewayLimitExceeded", ec2.create_internet_gateway, {}),
+        ("network-acls-per-vpc", 1, "NetworkAclLimitExceeded", ec2.create_network_acl, {"VpcId": here.vpc}),
+        ("rules-per-application-load-balancer", 0, "TooManyRules", elb.create_rule,
+         {"ListenerArn": listener, "Priority": 5, "Conditions": by_path, "Actions": fixed}),
+        ("network-load-balancer-enis-per-vpc", 5, "InvalidConfigurationRequest", elb.create_load_balancer,
+         {"Name": "o", "Type": "network", **another}),
     ]  # fmt: skip
     for name, most, code, method, arguments in cases:
         sandbox.quotas = {name: most}
         refused(code, method, **arguments)
         sandbox.quotas = {name: most + 2}
         method(**arguments)
+
+
+def test_a_route_table_takes_so_many_routes_besides_the_vpcs_own(
+    sandbox: world.World, provider: Side, refused: Any
+) -> None:
+    ec2 = provider.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    sandbox.quotas = {"routes-per-route-table": 1}
+    way = {"RouteTableId": table, "GatewayId": gateway}
+    ec2.create_route(DestinationCidrBlock="0.0.0.0/0", **way)
+    refused("RouteLimitExceeded", ec2.create_route, DestinationCidrBlock="192.0.2.0/24", **way)
+
+
+def test_targets_are_counted_by_load_balancer_and_by_zone(sandbox: world.World, provider: Side, refused: Any) -> None:
+    made = whole.provide(provider)
+    elb = made.elb
+    asked = {"Protocol": "TCP", "Port": 81, "VpcId": made.vpc, "TargetType": "ip"}
+    group = elb.create_target_group(Name="addresses", **asked)["TargetGroups"][0]["TargetGroupArn"]
+
+    def register(*addresses: str) -> Callable[[], Any]:
+        return lambda: elb.register_targets(TargetGroupArn=group, Targets=[{"Id": one} for one in addresses])
+
+    # What nothing forwards to counts for nobody; with the listener it does: fifty for the other load balancer.
+    sandbox.quotas = {"targets-per-network-load-balancer": 52}
+    register("10.0.0.50", "10.0.0.51", "10.0.1.50")()
+    forward = [{"Type": "forward", "TargetGroupArn": group}]
+    listen = {"LoadBalancerArn": made.nlb, "Protocol": "TCP", "Port": 81, "DefaultActions": forward}
+    refused("TooManyTargets", elb.create_listener, **listen)
+    sandbox.quotas = {"targets-per-network-load-balancer": 53}
+    elb.create_listener(**listen)
+    register("10.0.0.50")()  # it is there already
+    refused("TooManyTargets", register("10.0.1.51"))
+    # Fifty and two in the one zone, fifty and one in the other: only the other has room.
+    sandbox.quotas = {"targets-per-availability-zone-per-network-load-balancer": 52}
+    refused("TooManyTargets", register("10.0.0.52"))
+    register("10.0.1.51")()
+    # Across zones all count together, and the other load balancer twice.
+    crossing = [{"Key": "load_balancing.cross_zone.enabled", "Value": "true"}]
+    elb.modify_load_balancer_attributes(LoadBalancerArn=made.nlb, Attributes=crossing)
+    sandbox.quotas = {"targets-per-availability-zone-per-network-load-balancer": 204}
+    refused("TooManyTargets", register("10.0.0.52"))
+
+
+def test_target_groups_are_counted_by_action_and_by_load_balancer(
+    sandbox: world.World, provider: Side, refused: Any
+) -> None:
+    made = whole.provide(provider)
+    elb = made.elb
+    asked = {"Protocol": "HTTP", "Port": 80, "VpcId": made.vpc, "TargetType": "ip"}
+    groups = [
+        {"TargetGroupArn": elb.create_target_group(Name=name, **asked)["TargetGroups"][0]["TargetGroupArn"]}
+        for name in "abc"
+    ]
+
+    def forward(*which: int) -> list[dict[str, Any]]:
+        return [{"Type": "forward", "ForwardConfig": {"TargetGroups": [groups[one] for one in which]}}]
+
+    listener = elb.describe_listeners(LoadBalancerArn=made.alb)["Listeners"][0]["ListenerArn"]
+    rule = {"ListenerArn": listener, "Priority": 1, "Conditions": [{"Field": "path-pattern", "Values": ["/x"]}]}
+    sandbox.quotas = {"target-groups-per-action-on-application-load-balancer": 1}
+    refused("InvalidLoadBalancerAction", elb.create_rule, Actions=forward(0, 1), **rule)
+    sandbox.quotas = {"target-groups-per-application-load-balancer": 2}
+    arn = elb.create_rule(Actions=forward(0, 1), **rule)["Rules"][0]["RuleArn"]
+    code = "TooManyUniqueTargetGroupsPerLoadBalancer"
+    refused(code, elb.modify_rule, RuleArn=arn, Actions=forward(0, 1, 2))
+    refused(code, elb.modify_listener, ListenerArn=listener, DefaultActions=forward(2))
+    elb.modify_listener(ListenerArn=listener, DefaultActions=forward(1))
+    unknown = [{"Type": "forward", "TargetGroupArn": groups[0]["TargetGroupArn"] + "0"}]
+    refused("TargetGroupNotFound", elb.modify_rule, RuleArn=arn, Actions=unknown)
+
+
+def test_every_interface_is_counted_before_the_first_is_made(
+    sandbox: world.World, provider: Side, consumer: Side, refused: Any
+) -> None:
+    made = whole.provide(provider)
+    here = whole.network(consumer.client("ec2"), "use1-az1", "use1-az2")
+    endpoint = {"VpcEndpointType": "Interface", "ServiceName": made.service_name, "VpcId": here.vpc}
+    for side, call, arguments in (
+        (provider, made.elb.create_load_balancer, {"Name": "o", "Scheme": "internal", "Subnets": made.subnets}),
+        (consumer, here.ec2.create_vpc_endpoint, {**endpoint, "SubnetIds": here.subnets}),
+    ):
+        every = side.client("ec2").describe_network_interfaces
+        had = len(every()["NetworkInterfaces"])
+        sandbox.quotas = {"network-interfaces": had + 1}
+        refused("NetworkInterfaceLimitExceeded", call, **arguments)
+        assert len(every()["NetworkInterfaces"]) == had
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,12 @@ def make(subnet: Any, groups: Sequence[str], owner: Owner, *, description: str, 
     return eni
 
 
+def refuse_crowd(backend: Any, more: int) -> None:
+    """Refuse so many more interfaces than an account may have, before the first is made. Raises QuotaError."""
+    if more:
+        refuse_more("network-interfaces", len(backend.enis) + more - 1)
+
+
 def free_address(subnet: Any) -> str:
     """The lowest address of the subnet nobody has. Raises EC2ClientError: InsufficientFreeAddressesInSubnet."""
     number = _addresses(subnet).lowest()

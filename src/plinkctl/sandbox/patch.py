@@ -48,6 +48,7 @@ PARTS: Final = (
     "plinkctl.sandbox.elb.tls",
     "plinkctl.sandbox.elb.changes",
     "plinkctl.sandbox.elb.listeners",
+    "plinkctl.sandbox.elb.counts",
     "plinkctl.sandbox.elb.targets",
     "plinkctl.sandbox.names.zones",
     "plinkctl.sandbox.names.records",

@@ -7,12 +7,19 @@ from typing import Any
 from moto.ec2.exceptions import EC2ClientError, InvalidNetworkAclIdError
 from moto.ec2.models.network_acls import NetworkAclBackend
 
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.patch import override
 
 
 @override(NetworkAclBackend, "create_network_acl")
 def _create(original: Any, self: Any, vpc_id: str, tags: Any = None, default: bool = False) -> Any:
     """CreateNetworkAcl: like the default one, each ends in an entry that denies the rest; AWS shows it as `*`."""
+    if not default:
+        refuse_more(
+            "network-acls-per-vpc",
+            len(self.network_acls),
+            lambda: sum(one.vpc_id == vpc_id for one in self.network_acls.values()),
+        )
     acl = original(self, vpc_id, tags, default)
     if not default:
         self.add_default_entries(acl.id)

@@ -196,6 +196,7 @@ class Endpoint:
         wanted = {subnet.id: shape.addresses.get(subnet.id, Addresses()) for subnet in shape.subnets}
         kept = {one for one, eni in had.items() if one in wanted and _has(eni, wanted[one])}
         new = [subnet for subnet in shape.subnets if subnet.id not in kept]
+        interfaces.refuse_crowd(self.moto.ec2_backend, len(new))
         for subnet in new:
             if wanted[subnet.id].four is None:
                 interfaces.free_address(subnet)  # a full subnet is refused before anything is changed

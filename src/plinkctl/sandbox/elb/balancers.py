@@ -26,7 +26,7 @@ from moto.elbv2.models import ELBv2Backend
 from plinkctl.sandbox import interfaces, world
 from plinkctl.sandbox.clock import Timeline
 from plinkctl.sandbox.ec2.services import behind
-from plinkctl.sandbox.elb import attributes, placing
+from plinkctl.sandbox.elb import attributes, counts, placing
 from plinkctl.sandbox.interfaces import Owner
 from plinkctl.sandbox.manners.doom import fate
 from plinkctl.sandbox.manners.quotas import refuse_more
@@ -187,6 +187,7 @@ def _create(
     subnets = check_subnets(ec2, kind, scheme, wanted_subnets)
     taken = placing.check(subnets, addresses)
     vpc_id = subnets[0].vpc_id
+    counts.refuse_interfaces(ec2, kind, vpc_id, len(subnets))
     groups = check_groups(ec2, vpc_id, security_groups)
     if kind == "application" and not groups:
         groups = [ec2.get_default_security_group(vpc_id).id]

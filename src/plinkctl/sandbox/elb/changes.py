@@ -11,6 +11,7 @@ from moto.elbv2.responses import ELBV2Response
 
 from plinkctl.sandbox import interfaces
 from plinkctl.sandbox.ec2.services import behind
+from plinkctl.sandbox.elb import counts
 from plinkctl.sandbox.elb.balancers import check_groups, check_subnets, enforce, stand_in
 from plinkctl.sandbox.manners.visibility import changing
 from plinkctl.sandbox.patch import override
@@ -63,6 +64,8 @@ def _set_subnets(_original: Any, self: Any) -> ActionResult:
         raise ELBClientError(
             "InvalidConfigurationRequest", "A load balancer of a VPC endpoint service cannot leave an Availability Zone"
         )
+    new = [subnet for subnet in subnets if subnet.id not in nodes]
+    counts.refuse_interfaces(backend.ec2_backend, balancer.type, balancer.vpc_id, len(new))
     stand_in(balancer, subnets, nodes)
     if asked := self._get_param("IpAddressType"):
         backend.set_ip_address_type(balancer.arn, asked)

@@ -9,9 +9,9 @@ from moto.elbv2.exceptions import DuplicateListenerError, ELBClientError, LoadBa
 from moto.elbv2.models import ELBv2Backend
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.elb import attributes, tls
+from plinkctl.sandbox.elb import attributes, counts, tls
 from plinkctl.sandbox.elb.balancers import all_balancers
-from plinkctl.sandbox.elb.members import refuse_third
+from plinkctl.sandbox.elb.members import bound_groups, refuse_third
 from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.names.certificates import certificates_of, release
@@ -19,18 +19,6 @@ from plinkctl.sandbox.patch import override
 
 FakeAction: Any = models.FakeAction
 LONGEST_BODY: Final = 1024
-
-
-def bound_groups(listener: Any) -> set[str]:
-    """The ARNs of the target groups a listener forwards to, by its default action or by a rule."""
-    found: set[str] = set()
-    for rule in listener.rules.values():
-        for action in rule.actions:
-            if arn := action.data.get("TargetGroupArn"):
-                found.add(arn)
-            for one in action.data.get("ForwardConfig", {}).get("TargetGroups", []):
-                found.add(one["TargetGroupArn"])
-    return found
 
 
 @world.settler
@@ -74,6 +62,7 @@ def _check(backend: Any, balancer: Any, protocol: str, actions: list[dict[str, A
                     "TargetGroupAssociationLimit",
                     f"The following target groups cannot be associated with more than one load balancer: {arn}",
                 )
+    counts.refuse_groups(backend, balancer, actions)
 
 
 @override(ELBv2Backend, "create_listener")

@@ -43,6 +43,18 @@ def key_of(group: Any, target: Mapping[str, Any]) -> Target:
     return str(target["Id"]), int(target.get("Port") or group.port)
 
 
+def bound_groups(listener: Any) -> set[str]:
+    """The ARNs of the target groups a listener forwards to, by its default action or by a rule."""
+    found: set[str] = set()
+    for rule in listener.rules.values():
+        for action in rule.actions:
+            if arn := action.data.get("TargetGroupArn"):
+                found.add(arn)
+            for one in action.data.get("ForwardConfig", {}).get("TargetGroups", []):
+                found.add(one["TargetGroupArn"])
+    return found
+
+
 def refuse_third(backend: Any, group: Any, targets: Iterable[str], users: Iterable[str]) -> None:
     """Refuse an application load balancer behind more than two network load balancers.
 

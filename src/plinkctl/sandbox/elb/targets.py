@@ -21,9 +21,8 @@ from moto.elbv2.exceptions import (
 from moto.elbv2.models import ELBv2Backend
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.elb import attributes
-from plinkctl.sandbox.elb.listeners import bound_groups
-from plinkctl.sandbox.elb.members import Group, key_of, refuse_third
+from plinkctl.sandbox.elb import attributes, counts
+from plinkctl.sandbox.elb.members import Group, bound_groups, key_of, refuse_third
 from plinkctl.sandbox.fabric import decide
 from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
@@ -131,6 +130,8 @@ def _register(original: Any, self: Any, target_group_arn: str, instances: list[d
     for target in instances:
         if group.target_type == "alb":
             _check_balancer(self, group, target)
+    users = [found for arn in group.load_balancer_arns if (found := world.load_balancer(arn))]
+    counts.refuse_targets(self, group, {*group.targets, *[key_of(group, target) for target in instances]}, users)
     original(self, target_group_arn, instances)
 
 

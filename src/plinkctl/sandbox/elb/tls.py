@@ -13,6 +13,7 @@ from moto.elbv2.exceptions import ELBClientError, TooManyCertificatesError, Vali
 from moto.elbv2.responses import ELBV2Response
 from moto.elbv2.ssl_policies import SSL_POLICIES
 
+from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.names import certificates
 from plinkctl.sandbox.names.certificates import certificates_of
 from plinkctl.sandbox.patch import override
@@ -25,8 +26,6 @@ SPEAKS_TLS: Final = ("HTTPS", "TLS")
 DEFAULT_POLICY: Final = "ELBSecurityPolicy-2016-08"
 #: Nobody is asked for a certificate: how an HTTPS listener begins.
 _OPEN: Final = {"Mode": "off"}
-#: Certificates of a listener besides the default one.
-_MOST: Final = 25
 
 
 def check(backend: Any, protocol: str, arns: Sequence[str], policy: str | None) -> None:
@@ -115,8 +114,12 @@ def _add(_original: Any, self: Any) -> ActionResult:
     for arn in arns:
         check_certificate(self.elbv2_backend, arn)
     more = list(dict.fromkeys([*listener.__dict__.get("sandbox_more", []), *arns]))
-    if len(more) > _MOST:
-        raise TooManyCertificatesError
+    balancer = self.elbv2_backend.load_balancers[listener.load_balancer_arn]
+    # Over all its listeners; a default one does not count (the guides' pages on quotas).
+    others = sum(
+        len(one.__dict__.get("sandbox_more", [])) for one in balancer.listeners.values() if one is not listener
+    )
+    refuse_more(f"certificates-per-{balancer.type}-load-balancer", others + len(more) - 1)
     listener.sandbox_more = more
     return ActionResult({"Certificates": [{"CertificateArn": arn, "IsDefault": False} for arn in arns]})
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ec2.models.internet_gateways import InternetGatewayBackend
+from moto.ec2.models.route_tables import RouteBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.elbv2.responses import ELBV2Response
 from moto.servicequotas.exceptions import NoSuchResource
@@ -35,14 +36,14 @@ class Quota:
         service: Service Quotas' name of the service.
         code: its code there; empty where it has none or none is known.
         value: how many, unless the world has another figure.
-        error, message: how a request for more is refused; empty where nothing here enforces it.
+        error, message: how a request for more is refused.
     """
 
     service: str
     code: str
     value: int
-    error: str = ""
-    message: str = ""
+    error: str
+    message: str
 
 
 def _more(what: str) -> str:
@@ -55,6 +56,8 @@ QUOTAS: Final[Mapping[str, Quota]] = {
     "internet-gateways": Quota("vpc", "L-A4707A72", 5, "InternetGatewayLimitExceeded", _more("internet gateways")),
     "subnets-per-vpc": Quota("vpc", "L-407747CB", 200, "SubnetLimitExceeded", _more("subnets")),
     "route-tables-per-vpc": Quota("vpc", "L-589F43AA", 200, "RouteTableLimitExceeded", _more("route tables")),
+    "routes-per-route-table": Quota("vpc", "L-93826ACB", 50, "RouteLimitExceeded", _more("routes in the route table")),
+    "network-acls-per-vpc": Quota("vpc", "L-B4A6D682", 200, "NetworkAclLimitExceeded", _more("network ACLs")),
     "security-groups": Quota("vpc", "L-E79EC296", 2500, "SecurityGroupLimitExceeded", _more("security groups")),
     "rules-per-security-group": Quota(
         "vpc",
@@ -87,15 +90,48 @@ QUOTAS: Final[Mapping[str, Quota]] = {
     "listeners-per-network-load-balancer": Quota(
         "elasticloadbalancing", "L-57A373D6", 50, "TooManyListeners", _more("listeners on the load balancer")
     ),
-    "network-load-balancer-enis-per-vpc": Quota("elasticloadbalancing", "", 1200),
-    "targets-per-network-load-balancer": Quota("elasticloadbalancing", "", 3000),
-    "targets-per-availability-zone-per-network-load-balancer": Quota("elasticloadbalancing", "", 500),
-    "targets-per-application-load-balancer": Quota("elasticloadbalancing", "", 1000),
-    "rules-per-application-load-balancer": Quota("elasticloadbalancing", "", 100),
-    "certificates-per-application-load-balancer": Quota("elasticloadbalancing", "", 25),
-    "certificates-per-network-load-balancer": Quota("elasticloadbalancing", "", 25),
-    "target-groups-per-action-on-application-load-balancer": Quota("elasticloadbalancing", "", 5),
-    "target-groups-per-action-on-network-load-balancer": Quota("elasticloadbalancing", "", 1),
+    "network-load-balancer-enis-per-vpc": Quota(
+        "elasticloadbalancing",
+        "",
+        1200,
+        "InvalidConfigurationRequest",
+        _more("network interfaces of Network Load Balancers in the VPC"),
+    ),
+    "targets-per-network-load-balancer": Quota(
+        "elasticloadbalancing", "", 3000, "TooManyTargets", _more("targets of the load balancer")
+    ),
+    "targets-per-availability-zone-per-network-load-balancer": Quota(
+        "elasticloadbalancing",
+        "",
+        500,
+        "TooManyTargets",
+        _more("targets of the load balancer in an Availability Zone"),
+    ),
+    "targets-per-application-load-balancer": Quota(
+        "elasticloadbalancing", "", 1000, "TooManyTargets", _more("targets of the load balancer")
+    ),
+    "rules-per-application-load-balancer": Quota(
+        "elasticloadbalancing", "", 100, "TooManyRules", _more("rules on the load balancer")
+    ),
+    "certificates-per-application-load-balancer": Quota(
+        "elasticloadbalancing", "", 25, "TooManyCertificates", _more("certificates on the load balancer")
+    ),
+    "certificates-per-network-load-balancer": Quota(
+        "elasticloadbalancing", "", 25, "TooManyCertificates", _more("certificates on the load balancer")
+    ),
+    "target-groups-per-application-load-balancer": Quota(
+        "elasticloadbalancing",
+        "",
+        100,
+        "TooManyUniqueTargetGroupsPerLoadBalancer",
+        _more("target groups of the load balancer"),
+    ),
+    "target-groups-per-action-on-application-load-balancer": Quota(
+        "elasticloadbalancing", "", 5, "InvalidLoadBalancerAction", _more("target groups of an action")
+    ),
+    "target-groups-per-action-on-network-load-balancer": Quota(
+        "elasticloadbalancing", "", 1, "InvalidLoadBalancerAction", _more("target groups of an action")
+    ),
     "lambda-interfaces-per-vpc": Quota("lambda", "L-9FEE3D26", 250, "EniLimitExceeded", _more("network interfaces")),
     "roles": Quota("iam", "L-FE177D64", 1000, "LimitExceeded", "Cannot exceed quota for RolesPerAccount: {}"),
     "managed-policies-per-role": Quota(
@@ -179,6 +215,15 @@ def _create_gateway(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
     return original(self, *args, **kwargs)
 
 
+@override(RouteBackend, "create_route")
+def _create_route(original: Any, self: Any, route_table_id: str, *args: Any, **kwargs: Any) -> Any:
+    """CreateRoute. That the routes of the VPC itself do not count is our reading."""
+    table = self.route_tables.get(route_table_id)
+    if table is not None and not kwargs.get("local"):
+        refuse_more("routes-per-route-table", sum(not route.local for route in table.routes))
+    return original(self, route_table_id, *args, **kwargs)
+
+
 # ------------------------------------------------------------------------------- what tells of them
 
 
@@ -209,7 +254,7 @@ def _described(backend: Any, service: str, *, applied: bool) -> list[dict[str, A
     if not ours:
         raise NoSuchResource
     known = {quota["QuotaCode"] for quota in ours}
-    # Of the VPC's, moto has those the sandbox does not enforce, and AWS's names for all.
+    # Of the VPC's, moto has those of things the sandbox has not got, and AWS's names for all.
     theirs = {quota["QuotaCode"]: quota for quota in VPC_DEFAULT_QUOTAS} if service == "vpc" else {}
     named = [{**quota, "QuotaName": theirs.get(quota["QuotaCode"], quota)["QuotaName"]} for quota in ours]
     return [*named, *[quota for code, quota in theirs.items() if code not in known]]
