@@ -15,15 +15,15 @@ Nothing here reads or writes files.
 import base64
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from plinkctl import __version__
 from plinkctl.errors import StateError
 from plinkctl.link import Side
 
-SCHEMA: Final = 1
 _INCARNATIONS: Final = 10_000  # tried of one node before an op id is none of its; a hundredth of a second
 
 
@@ -125,6 +125,7 @@ class State:
         """The state as JSON values."""
         return {
             "schema": SCHEMA,
+            "written_by": _WRITER,
             **{f.name: getattr(self, f.name) for f in fields(self) if f.name != "records"},
             "records": {
                 name: {f.name: getattr(record, f.name) for f in fields(record)} for name, record in self.records.items()
@@ -157,7 +158,7 @@ def incarnation_of(lineage: str, key: str, op: str) -> int | None:
 
 
 def from_json(data: object, *, place: str) -> State:
-    """Read a state from JSON values.
+    """Read a state from JSON values, of this schema or any older one.
 
     Args:
         data: What the JSON file held.
@@ -167,27 +168,53 @@ def from_json(data: object, *, place: str) -> State:
         StateError: It is damaged, or written by a newer plinkctl.
     """
     if not isinstance(data, dict):
-        raise _damaged(place, "it holds no JSON object")
+        raise damaged(place, "it holds no JSON object")
     schema = data.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
+    if type(schema) is not int or schema < 1:
+        raise damaged(place, f"its schema is {schema!r}, not a version number")
+    if schema > SCHEMA:
+        writer = data.get("written_by")
         raise StateError(
             f"the state {place} is newer than this plinkctl",
-            why=f"it has schema {schema}; this program knows {SCHEMA}",
+            why=f"it has schema {schema}, written by {writer or 'an unknown version'}; this is {_WRITER}, "
+            f"which knows {SCHEMA}",
             hint="pip install --upgrade plinkctl",
             code="state_too_new",
         )
-    if schema != SCHEMA:
-        raise _damaged(place, f"its schema is {schema!r}, not a version number")
     try:
+        data = migrate(data)
         records = {name: _record(name, value) for name, value in data["records"].items()}
         return State(
-            **{f.name: _typed({"floor": 0, **data}, f.name, _COUNTS.get(f.name, str)) for f in _SCALARS},
+            **{f.name: _typed(data, f.name, _COUNTS.get(f.name, str)) for f in _SCALARS},
             side=Side(data["side"]),
             records=records,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(place, f"{type(error).__name__}: {error}") from error
+        raise damaged(place, f"{type(error).__name__}: {error}") from error
 
+
+def migrate(data: dict[str, Any]) -> dict[str, Any]:
+    """The same state in this version's schema. A state of this schema is given back as it is.
+
+    Args:
+        data: A state's JSON values, of schema 1 to `SCHEMA`.
+    """
+    for step in _MIGRATIONS[data["schema"] - 1 :]:
+        data = step(data)
+    return data
+
+
+def _from_1(data: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 has a floor of incarnations, says who wrote it, and is kept with a checksum (stores/content.py)."""
+    return {"floor": 0, "written_by": "", **data, "schema": 2}
+
+
+_MIGRATIONS: Final[tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]] = (_from_1,)
+"""From schema 1 to 2, from 2 to 3, … A step is never changed once released: states of its schema are out there."""
+
+SCHEMA: Final = 1 + len(_MIGRATIONS)
+
+_WRITER: Final = f"plinkctl {__version__}"
 
 _COUNTS: Final = {"serial": int, "floor": int}
 _SCALARS: Final = tuple(f for f in fields(State) if f.name not in {"side", "records"})
@@ -232,10 +259,16 @@ def _typed(data: Mapping[str, Any], name: str, *kinds: type) -> Any:
     return value
 
 
-def _damaged(place: str, why: str) -> StateError:
+def damaged(place: str, why: str) -> StateError:
+    """The error for what should be a state and is not.
+
+    Args:
+        place: The file's name.
+        why: What is wrong with it.
+    """
     return StateError(
         f"the state {place} is damaged",
         why=why,
-        hint="restore the file from a backup; the resources carry the tag plinkctl:link and are not lost",
+        hint="restore it from a backup; or plinkctl state rebuild SIDE --replace makes it again from the tags",
         code="state_damaged",
     )

@@ -80,7 +80,7 @@ def _arm(folder: Path, die_at: int, moment: Moment) -> None:
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal count, renamed
-        if event == "os.rename" and str(arguments[1]).endswith(".json"):
+        if event == "os.rename" and Path(arguments[1]).stem in {*Side}:  # a backup's name has its serial in it
             count += 1
             renamed = count == die_at
             if renamed and moment == "before":

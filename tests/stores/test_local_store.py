@@ -1,5 +1,7 @@
 """The state file: replaced whole, private, locked; and every way it can be spoilt is told in words."""
 
+import errno
+import fcntl
 import json
 import os
 import resource
@@ -202,7 +204,9 @@ def test_files_are_0600_and_folders_0700_whatever_the_umask(tmp_path: Path, loos
     path = filled(folder)
     for place in (tmp_path / "made", tmp_path / "made" / "on", folder, path.parent):
         assert stat.S_IMODE(place.stat().st_mode) == 0o700, place
-    for file in (path, path.with_suffix(".lock")):
+    (copy,) = (path.parent / "backups").iterdir()
+    assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
+    for file in (path, path.with_suffix(".lock"), copy):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
@@ -234,6 +238,40 @@ def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     path.with_suffix(".lock").symlink_to(elsewhere)
     refused(tmp_path)
     assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize("name", ["provider.json", "provider.lock"])
+def test_a_file_that_is_a_link_a_pipe_or_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    file = filled(tmp_path).with_name(name)
+    content = file.read_bytes()
+    makers: list[Callable[[], None]] = [lambda: file.symlink_to(tmp_path / "elsewhere"), lambda: os.mkfifo(file)]
+    for make in (*makers, file.mkdir):
+        file.unlink()
+        make()
+        error = refused(tmp_path)
+        assert "not a plain file" in error.message or error.code == "state_unusable"
+        (file.rmdir if file.is_dir() else file.unlink)()
+        file.write_bytes(content)
+        file.chmod(0o600)
+    assert not (tmp_path / "elsewhere").exists()
+    opened(tmp_path).close()
+
+
+@pytest.mark.parametrize("name", ["provider.json", "provider.lock"])
+def test_a_file_that_others_can_change_is_refused(tmp_path: Path, name: str) -> None:
+    file = filled(tmp_path).with_name(name)
+    file.chmod(0o644)
+    opened(tmp_path).close()  # read by others it may be, as after a restore
+    for mode in (0o620, 0o602):
+        file.chmod(mode)
+        assert refused(tmp_path).hint == f"chmod 600 {file}"
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["provider.json", "provider.lock"])
+def test_a_file_of_another_user_is_refused(tmp_path: Path, name: str) -> None:
+    os.chown(filled(tmp_path).with_name(name), NOBODY, NOBODY)
+    assert "belongs to another user" in refused(tmp_path).message
 
 
 @needs_root
@@ -300,6 +338,22 @@ def test_the_lock_holds_while_the_state_is_replaced_under_it(tmp_path: Path) -> 
         store.begin(empty())
         store.commit(record())
         assert in_another_process(lambda: str(opened(tmp_path))).startswith("state_locked")
+
+
+@pytest.mark.parametrize("error", [None, OSError(errno.ENOLCK, "No locks available")])
+def test_a_file_system_without_working_locks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError | None
+) -> None:
+    """Some network file systems say yes to every lock, some say no to all; the system call is what is put in place."""
+
+    def flock(_descriptor: int, _operation: int) -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    caught = refused(tmp_path)
+    assert caught.code == "state_unusable", "nobody else holds it, so nobody is to be waited for"
+    assert "locks" in f"{caught.message} {caught.why}"
 
 
 def test_the_other_side_and_other_links_are_not_locked(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from plinkctl.app.findings import LINK, Found, proven, tagged
 from plinkctl.app.run import Run, Seat
 from plinkctl.engine.steps import plain
 from plinkctl.engine.waiting import probe
-from plinkctl.errors import RefusedError, StateError
+from plinkctl.errors import RefusedError
 from plinkctl.graph import resolve
 from plinkctl.kinds import KINDS
 from plinkctl.kinds.base import Presence, Seen
@@ -91,12 +91,7 @@ def _lost(run: Run, sides: tuple[Side, ...]) -> tuple[Side, ...]:
         RefusedError: All have one.
         StateError: One is damaged.
     """
-    try:
-        lost = tuple(side for side in sides if run.state(side) is None)
-    except StateError as error:
-        if error.code == "state_damaged":
-            error.hint = "plinkctl state rebuild SIDE --replace puts the damaged one aside; a backup would be better"
-        raise
+    lost = tuple(side for side in sides if run.state(side) is None)
     if not lost:
         raise RefusedError(
             f"the link {run.link.name!r} has its state",

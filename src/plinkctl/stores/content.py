@@ -1,17 +1,30 @@
-"""A state as bytes, the same in every place."""
+"""A state as bytes, the same in every place: JSON with one record a line, and a checksum over what it says.
 
+JSON alone notices half a file, not one wrong letter in an ID; and a wrong ID reads as a resource that is gone, so that
+it would be made a second time. The checksum is over the values, not the layout: a file may be formatted anew.
+"""
+
+import hashlib
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from plinkctl import state as states
 from plinkctl.errors import StateError
 from plinkctl.link import Side
 from plinkctl.state import State
 
+_CHECKSUM: Final = "checksum"
+_ONE_WAY: Final = json.JSONEncoder(sort_keys=True)  # equal values, equal text; and it is the fast encoder
+
 
 def encode(state: State, **more: Any) -> bytes:
     """The bytes that are kept. `more` is written beside the state's own fields and passed over when it is read."""
-    return json.dumps({**state.to_json(), **more}, indent=1).encode() + b"\n"
+    head = state.to_json() | more
+    lines = _lines(head.pop("records"))
+    head[_CHECKSUM] = _checksum(head, lines)
+    records = ",\n".join(lines)
+    return f'{json.dumps(head)[:-1]}, "records": {{\n{records}\n}}}}\n'.encode()
 
 
 def decode(raw: bytes, link: str, side: Side, *, place: str) -> State:
@@ -28,15 +41,13 @@ def decode(raw: bytes, link: str, side: Side, *, place: str) -> State:
     """
     try:
         data = json.loads(raw)
+        intact = _intact(data)
     except (ValueError, RecursionError) as error:
         what = "it is empty" if not raw.strip() else f"it is not whole JSON: {error}"
-        raise StateError(
-            f"the state {place} is damaged",
-            why=what,
-            hint="restore the file from a backup",
-            code="state_damaged",
-        ) from error
+        raise states.damaged(place, what) from error
     found = states.from_json(data, place=place)
+    if not intact:
+        raise states.damaged(place, "its checksum does not match: the disk or somebody's hand changed what it says")
     if (found.link, found.side) != (link, side):
         raise StateError(
             f"the state {place} belongs to another link",
@@ -45,3 +56,19 @@ def decode(raw: bytes, link: str, side: Side, *, place: str) -> State:
             code="state_elsewhere",
         )
     return found
+
+
+def _intact(data: object) -> bool:
+    """Whether the values are those that were written. Schema 1 had no checksum; who edits by hand takes it out."""
+    if not isinstance(data, dict) or _CHECKSUM not in data or not isinstance(data.get("records"), dict):
+        return True  # whatever else is wrong with it is told in from_json's words
+    head = {key: value for key, value in data.items() if key not in {_CHECKSUM, "records"}}
+    return bool(data[_CHECKSUM] == _checksum(head, _lines(data["records"])))
+
+
+def _lines(records: Mapping[str, Any]) -> list[str]:
+    return [f"{_ONE_WAY.encode(name)}: {_ONE_WAY.encode(record)}" for name, record in records.items()]
+
+
+def _checksum(head: Mapping[str, Any], lines: list[str]) -> str:
+    return hashlib.sha256("\n".join([_ONE_WAY.encode(head), *lines]).encode()).hexdigest()

@@ -3,14 +3,15 @@
 The lock is a separate file that is never renamed or removed: a lock on the state file itself is lost the moment
 that file is replaced. The kernel frees the lock when the process dies, so there is no stale lock. Files are 0600,
 folders 0700, since the state names accounts and resources.
+
+Every run that changes something leaves a copy of what it ended with in `<folder>/<link>/backups/`, the last ten of
+each side. A run that was killed leaves none; the next one keeps what it found before its own first change.
 """
 
-import fcntl
 import os
-import stat
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import shlex
+from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -18,9 +19,11 @@ from typing import Final
 from plinkctl.errors import StateError
 from plinkctl.link import Side
 from plinkctl.state import Record, State
+from plinkctl.stores import files
 from plinkctl.stores.content import decode, encode
 
 DEFAULT_FOLDER: Final = Path(".plinkctl")
+KEPT: Final = 10  # backups of each side
 
 
 class LocalStore:
@@ -37,11 +40,13 @@ class LocalStore:
 
     def __init__(self, folder: Path, link: str, side: Side) -> None:
         self._path = path_of(folder, link, side)
-        _private_folder(folder)
-        _private_folder(self._path.parent)
-        self._lock = _locked(self._path.with_suffix(".lock"))
+        self._changed = False
+        files.private_folder(folder)
+        files.private_folder(self._path.parent)
+        self._lock = files.lock(self._path.with_suffix(".lock"))
         try:
-            self._state = read(folder, link, side)
+            self._raw = files.read_private(self._path)
+            self._state = _checked(self._raw, self._path, link, side)
         except BaseException:
             os.close(self._lock)
             raise
@@ -58,27 +63,56 @@ class LocalStore:
         return self._state
 
     def begin(self, state: State) -> None:
-        """Start with this state; it becomes durable with the first commit, so a refused run leaves no file."""
-        self._state = state
+        """Start with this state; it becomes durable with the first commit, so a refused run leaves no file.
+
+        Its serial goes on where the backups end, so that the newest of them always has the highest.
+        """
+        newest = max(map(_serial, _backups(self._path)), default=0)
+        self._state = replace(state, serial=max(state.serial, newest))
 
     def commit(self, record: Record) -> None:
         """Replace the file by one that has this record in it.
 
         Raises:
-            StateError: Disk full, folder read-only, …; the file is as it was.
+            StateError: Disk full, folder read-only, …; the file is as it was, or it is the new one and may not last.
         """
         if self._state is None:
             raise RuntimeError("commit before begin")
         after = self._state.put(record)
-        with _told_as_state_error(self._path):
-            _replace(self._path, encode(after))
-        self._state = after
+        content = encode(after)
+        with files.told(self._path):
+            if not self._changed and self._raw is not None:
+                self._back_up(self._raw, self._state.serial)
+            files.replace(self._path, content)
+            # From here the file is the new one. If it cannot be synced the memory goes with it all the same: the
+            # next commit would write the older state over it.
+            self._state, self._raw, self._changed = after, content, True
+            files.sync_folder(self._path.parent)
 
     def close(self) -> None:
-        """Give the lock back. Closing twice is harmless."""
-        if self._lock >= 0:
+        """Keep a copy of what was changed, and give the lock back. Closing twice is harmless."""
+        if self._lock < 0:
+            return
+        try:
+            if self._changed and self._raw is not None and self._state is not None:
+                with suppress(OSError, StateError):  # a copy too few; the state itself is durable
+                    self._back_up(self._raw, self._state.serial)
+        finally:
             os.close(self._lock)
             self._lock = -1
+
+    def _back_up(self, content: bytes, serial: int) -> None:
+        """Keep this content, in the schema it has, and of all kept the last ten."""
+        folder = self._path.parent / "backups"
+        files.private_folder(folder)
+        copy = folder / f"{self._path.stem}.{serial:06d}.json"
+        if files.read_private(copy) == content:
+            return
+        files.replace(copy, content)
+        files.sync_folder(folder)
+        for old in _backups(self._path)[:-KEPT]:
+            with suppress(OSError):  # one too many is no harm
+                old.unlink()
 
 
 def path_of(folder: Path, link: str, side: Side) -> Path:
@@ -96,12 +130,7 @@ def read(folder: Path, link: str, side: Side) -> State | None:
         StateError: It cannot be read, is damaged, too new, or not this link's.
     """
     path = path_of(folder, link, side)
-    with _told_as_state_error(path):
-        try:
-            raw = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-    return decode(raw, link, side, place=str(path))
+    return _checked(files.read_private(path), path, link, side)
 
 
 def set_aside(folder: Path, link: str, side: Side) -> str:
@@ -116,16 +145,16 @@ def set_aside(folder: Path, link: str, side: Side) -> str:
     path = path_of(folder, link, side)
     if not path.parent.is_dir():
         return ""
-    lock = _locked(path.with_suffix(".lock"))
+    lock = files.lock(path.with_suffix(".lock"))
     try:
-        with _told_as_state_error(path):
+        with files.told(path):
             number = next(n for n in count(1) if not os.path.lexists(path.with_suffix(f".aside-{n}.json")))
             beside = path.with_suffix(f".aside-{number}.json")
             try:
                 path.rename(beside)
             except FileNotFoundError:
                 return ""
-            _sync_folder(path.parent)
+            files.sync_folder(path.parent)
             return str(beside)
     finally:
         os.close(lock)
@@ -143,105 +172,35 @@ def holder(folder: Path, link: str, side: Side) -> str | None:
     Raises:
         StateError: It cannot be told.
     """
-    path = path_of(folder, link, side).with_suffix(".lock")
-    with _told_as_state_error(path):
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _named(descriptor)
-        finally:
-            os.close(descriptor)
+    return files.holder(path_of(folder, link, side).with_suffix(".lock"))
+
+
+def _checked(raw: bytes | None, path: Path, link: str, side: Side) -> State | None:
+    """What a file of that name holds; where it is damaged, the way back is named: the newest copy, or the tags."""
+    try:
+        return None if raw is None else decode(raw, link, side, place=str(path))
+    except StateError as error:
+        if error.code == "state_damaged":
+            copy = _newest(path, link, side)
+            rebuild = ["plinkctl", "state", "rebuild", side, "--name", link, "--replace"]
+            error.hint = shlex.join(rebuild if copy is None else ["cp", str(copy), str(path)])
+        raise
+
+
+def _backups(path: Path) -> list[Path]:
+    """The copies of a state, oldest first."""
+    found = (path.parent / "backups").glob(f"{path.stem}.*.json")
+    return sorted((copy for copy in found if copy.suffixes[0][1:].isdecimal()), key=_serial)
+
+
+def _serial(copy: Path) -> int:
+    return int(copy.suffixes[0][1:])
+
+
+def _newest(path: Path, link: str, side: Side) -> Path | None:
+    """The newest copy of a state that can be read."""
+    for copy in reversed(_backups(path)):
+        with suppress(StateError):
+            decode(files.read_private(copy) or b"", link, side, place=str(copy))
+            return copy
     return None
-
-
-def _named(descriptor: int) -> str:
-    """Who wrote himself into the lock file."""
-    return os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "an unknown process"
-
-
-def _private_folder(folder: Path) -> None:
-    """Make the folder 0700, or refuse one that others could change under us."""
-    with _told_as_state_error(folder):
-        # One by one: mkdir(parents=True) would leave those above to the umask, and whoever may write above may replace.
-        for place in (*reversed(folder.parents), folder):
-            if not os.path.lexists(place):
-                with suppress(FileExistsError):  # another process was quicker
-                    place.mkdir(mode=0o700)
-                    _sync_folder(place.parent)
-        info = folder.lstat()
-    if not stat.S_ISDIR(info.st_mode):
-        raise StateError(f"the state folder {folder} is not a folder", why="it is a link or a file")
-    if info.st_uid != os.geteuid():
-        raise StateError(
-            f"the state folder {folder} belongs to another user",
-            why=f"its owner has uid {info.st_uid}, you have {os.geteuid()}",
-            hint="--state FOLDER names another place",
-        )
-    if info.st_mode & 0o022:
-        raise StateError(
-            f"the state folder {folder} can be changed by others",
-            why=f"its mode is {stat.S_IMODE(info.st_mode):o}",
-            hint=f"chmod 700 {folder}",
-        )
-
-
-def _locked(path: Path) -> int:
-    with _told_as_state_error(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holding = _named(descriptor)
-        os.close(descriptor)
-        raise StateError(
-            "another plinkctl is working on this side of the link",
-            why=f"the lock {path} is held by {holding}",
-            hint="wait for it to end, then run the same command again",
-            code="state_locked",
-        ) from error
-    # The content is information for the message above; the lock itself is the kernel's.
-    with suppress(OSError):  # so a full disk is told by the commit that needs the space
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"pid {os.getpid()}: {Path(sys.argv[0]).name} {' '.join(sys.argv[1:3])}\n".encode(), 0)
-    return descriptor
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside, fsync, rename, fsync the folder: after a power cut there is the old file or the new one."""
-    beside = path.with_suffix(".new")
-    beside.unlink(missing_ok=True)  # what a killed process left; we hold the lock
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    beside.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _told_as_state_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StateError(
-            f"cannot use the state at {path}",
-            why=error.strerror or str(error),
-            hint="free the disk or fix the permissions, or name another place with --state FOLDER",
-            code="state_unusable",
-        ) from error
