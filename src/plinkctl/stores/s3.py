@@ -147,7 +147,8 @@ class S3Store:
         self._file = place.file(link, side)
         # In every content, so that no two writers ever write the same, and each knows its own again.
         self._writer = uuid.uuid4().hex
-        self._unsure: tuple[State, bytes] | None = None  # a commit that may have been done though S3 did not say so
+        # Commits that may have been done though S3 did not say so; at most one was, as all are over the same object.
+        self._unsure: dict[bytes, State] = {}
         self._lost: StateError | None = None
         reach = place.reach
         self._lock = Lock(objects, place.lock(link, side), wall=reach.clock.wall, note=reach.note)
@@ -191,11 +192,11 @@ class S3Store:
             self._lost = self._taken(overtaken)
             raise self._lost from overtaken
         except AwsError as error:
-            self._unsure = (after, content)
+            self._unsure[content] = after
             raise StateError(
                 f"cannot write the state {self._file}", why=error.why, hint=_NOTHING_LOST, code="state_unusable"
             ) from error
-        self._state, self._etag, self._unsure = after, etag, None
+        self._state, self._etag, self._unsure = after, etag, {}
         self._lock.keep()
 
     def close(self) -> None:
@@ -204,9 +205,10 @@ class S3Store:
 
     def _resolved(self, overtaken: Overtaken) -> bool:
         """Whether what overtook us is our own commit of before, which S3 had not answered."""
-        if self._unsure is None or overtaken.found is None or overtaken.found.content != self._unsure[1]:
+        found = overtaken.found
+        if found is None or found.content not in self._unsure:
             return False
-        self._state, self._etag, self._unsure = self._unsure[0], overtaken.found.etag, None
+        self._state, self._etag, self._unsure = self._unsure[found.content], found.etag, {}
         return True
 
     def _taken(self, overtaken: Overtaken) -> StateError:
