@@ -178,7 +178,7 @@ def test_writes_name_the_operation_they_are_for_and_reads_do_not() -> None:
 def test_every_call_is_told_with_its_outcome() -> None:
     told: list[tuple[str, str, str]] = []
     with serving(VPC, BROKEN) as (_, url):
-        aws = clients(url, on_call=lambda service, operation, outcome, *_: told.append((service, operation, outcome)))
+        aws = clients(url, on_call=lambda call: told.append((call.service, call.operation, call.outcome)))
         aws.write("ec2", "create_vpc", CidrBlock="10.0.0.0/16")
         with pytest.raises(AwsError):
             aws.write("ec2", "create_vpc", CidrBlock="10.0.0.0/16")

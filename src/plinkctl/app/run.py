@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from plinkctl import state as states
+from plinkctl.app.auditing import Auditor
 from plinkctl.aws.patience import Clock, Stop, SystemClock
-from plinkctl.aws.session import Clients, Identity, OnCall
+from plinkctl.aws.session import Answered, Clients, Identity, OnCall
 from plinkctl.engine.executor import Executor, Walked
 from plinkctl.engine.steps import Desk, Job, Script
 from plinkctl.errors import StateError, StoppedError
@@ -25,6 +26,7 @@ from plinkctl.report import Report
 from plinkctl.state import Record, State
 from plinkctl.stores import Place, Store
 from plinkctl.stores.address import Address
+from plinkctl.stores.audit import Audit
 from plinkctl.stores.local import DEFAULT_FOLDER
 from plinkctl.stores.places import place_of
 from plinkctl.stores.s3 import Bucket, Reach
@@ -64,6 +66,8 @@ class Run:
     def __post_init__(self) -> None:
         self.begun = self.clock.now()
         self.states: Place = place_of(self.place, _reach(self))
+        pen = Audit(self.folder, self.link.name, trouble=lambda why: self.note(why, level="warning"))
+        self.audit = Auditor(self.command, self.link.name, pen, self.clock)
 
     @property
     def folder(self) -> Path:
@@ -191,16 +195,17 @@ def _reach(run: Run) -> Reach:
 def _telling(run: Run, side: Side) -> OnCall:
     """Tells the observer of each call."""
 
-    def on_call(service: str, operation: str, outcome: str, request_id: str | None, seconds: float) -> None:
+    def on_call(call: Answered) -> None:
+        run.audit.call(side, call)
         run.observer(
             Called(
                 at=run.clock.wall(),
                 side=side,
-                service=service,
-                operation=operation,
-                outcome=outcome,
-                request_id=request_id,
-                seconds=seconds,
+                service=call.service,
+                operation=call.operation,
+                outcome=call.outcome,
+                request_id=call.request_id,
+                seconds=call.seconds,
             )
         )
 
@@ -220,6 +225,7 @@ def guard(run: Run, state: State | None, identity: Identity, side: Side) -> None
         StateError: They differ.
     """
     access = access_of(run.link, side)
+    run.audit.callers[side] = identity
     one_sided = run.command.partition(" ")[0] in {*Side, "accept", "reject"}
     flag = "--" if one_sided else f"--{side}-"
     if access.account and access.account != identity.account:

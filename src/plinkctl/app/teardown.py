@@ -60,7 +60,11 @@ def teardown(run: Run, sides: tuple[Side, ...], *, agree: Callable[[Plan], None]
         run.consents |= {own_endpoint(own)}
     with seats(run, live) as opened:
         before = {f"{side}/{n}": r for side, seat in opened.items() for n, r in seat.state.live.items()}
-        agree(_plan(run, opened))
+        plan = _plan(run, opened)
+        agree(plan)
+        run.audit(
+            "consent", to=f"delete {len(plan.resources)} resources", cutting=[c.endpoint_id for c in plan.connections]
+        )
         nodes, graph = topology.recorded([seat.state for seat in opened.values()])
         running.walk(run, opened, nodes, graph.reversed(), lifecycle.down, direction="down")
         still = {f"{side}/{n}" for side, seat in opened.items() for n in seat.state.live}

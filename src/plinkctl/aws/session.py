@@ -37,8 +37,31 @@ _POOL: Final = 16  # workers of a walk: fewer connections than workers would mak
 _ACTING: Final[ContextVar[str]] = ContextVar("op", default="")
 """The operation that the call under way in this thread is for."""
 
-OnCall = Callable[[str, str, str, str | None, float], None]
-"""Told of each call: service, operation, outcome, request ID, seconds."""
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A call that came back.
+
+    Args:
+        service: Client name.
+        operation: Method name.
+        outcome: `ok`, or AWS's error code.
+        request_id: By which AWS knows it.
+        seconds: How long it took.
+        writes: Whether it was sent to change something.
+        op: The operation it was for, or an empty string.
+    """
+
+    service: str
+    operation: str
+    outcome: str
+    request_id: str | None
+    seconds: float
+    writes: bool
+    op: str
+
+
+OnCall = Callable[[Answered], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,12 +212,14 @@ class Clients:
             Stopped: The user asked to stop; nothing was sent.
         """
         with _acting(self._op):
-            reply = self._call(self._writing[service], service, operation, params)
+            reply = self._call(self._writing[service], service, operation, params, writes=True)
         if failure := faults.unsuccessful(reply, service=service, operation=operation):
             raise failure
         return reply
 
-    def _call(self, client: Any, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    def _call(
+        self, client: Any, service: str, operation: str, params: dict[str, Any], *, writes: bool = False
+    ) -> dict[str, Any]:
         begun = self._begun()
         try:
             reply: dict[str, Any] = getattr(client, operation)(**params)
@@ -202,8 +227,9 @@ class Clients:
                 if stream in reply:
                     reply[stream] = reply[stream].read()
         except Exception as error:  # noqa: BLE001  (_raise lets through what is not botocore's)
-            self._raise(error, service, operation, begun)
-        self._told(service, operation, "ok", reply, begun)
+            self._raise(error, service, operation, begun, writes=writes)
+        hidden = faults.unsuccessful(reply, service=service, operation=operation)
+        self._told(service, operation, hidden.answer.code if hidden else "ok", reply, begun, writes=writes)
         return reply
 
     def _begun(self) -> float:
@@ -215,17 +241,34 @@ class Clients:
         """Asked by botocore after each attempt of a read: once stopped it must not begin another, of 70 s maybe."""
         return False if self._stop else None
 
-    def _raise(self, error: Exception, service: str, operation: str, begun: float) -> NoReturn:
+    def _raise(self, error: Exception, service: str, operation: str, begun: float, *, writes: bool = False) -> NoReturn:
         ours = faults.translate(error, service=service, operation=operation)
         if ours is None:
             raise error
         meta = {"ResponseMetadata": {"RequestId": ours.answer.request_id}}
-        self._told(service, operation, ours.answer.code, meta, begun)
+        self._told(service, operation, ours.answer.code, meta, begun, writes=writes)
         raise ours from error
 
-    def _told(self, service: str, operation: str, outcome: str, reply: dict[str, Any], begun: float) -> None:
-        request_id = reply.get("ResponseMetadata", {}).get("RequestId")
-        self._on_call(service, operation, outcome, request_id, time.monotonic() - begun)
+    def _told(
+        self,
+        service: str,
+        operation: str,
+        outcome: str,
+        reply: dict[str, Any],
+        begun: float,
+        *,
+        writes: bool = False,
+    ) -> None:
+        answered = Answered(
+            service=service,
+            operation=operation,
+            outcome=outcome,
+            request_id=reply.get("ResponseMetadata", {}).get("RequestId"),
+            seconds=time.monotonic() - begun,
+            writes=writes,
+            op=self._op,
+        )
+        self._on_call(answered)
 
 
 def region_of(access: Access, session: boto3.Session | None = None) -> str:

@@ -86,7 +86,8 @@ def execute(
             report=report,
         )
         runs.append(run)
-        return work(run)
+        with run.audit.until_the_end(report):
+            return work(run)
 
     def told() -> None:
         if after is not None and runs and not stop and runs[0].report.counts.planned:
