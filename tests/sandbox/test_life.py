@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import configparser
 import resource
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 from shells import Shell, clean_environment, end
 
@@ -83,6 +85,28 @@ def test_a_damaged_snapshot_is_refused_with_the_command_that_helps(shell: Shell)
     assert status["running"] is False
     assert "ends too early" in status["kept"]["trouble"]
     assert shell.ok("sandbox", "start", "--fresh", "--folder", str(folder))["taken_up"] is None
+
+
+def test_a_service_that_cannot_be_put_aside_takes_nothing_else_with_it(shell: Shell) -> None:
+    started = shell.ok("sandbox", "start", "--profile", "instant")
+    made = configparser.ConfigParser()
+    made.read(started["config_file"])
+    keys = made["profile provider"]
+    session = boto3.Session(keys["aws_access_key_id"], keys["aws_secret_access_key"], region_name="us-east-1")
+    lake, ec2 = (session.client(name, endpoint_url=started["url"]) for name in ("lakeformation", "ec2"))
+    lake.register_resource(ResourceArn="arn:aws:s3:::lake")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    done = shell("sandbox", "stop")
+    assert done.code == 0
+    assert "all is put aside but what is in lakeformation, which cannot be" in done.err
+    aside = shell.ok("sandbox", "status")["kept"]
+    assert aside["trouble"] is None
+    assert "default_settings" in aside["unkept"]["lakeformation"]
+    again = shell("sandbox", "start", "-o", "json")
+    assert "without what was in lakeformation, which could not be put aside" in again.err
+    assert again.data["url"] == started["url"]
+    assert [one["VpcId"] for one in ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]] == [vpc]
+    assert lake.list_resources()["ResourceInfoList"] == []
 
 
 def test_it_does_not_stop_when_that_would_lose_something(shell: Shell) -> None:

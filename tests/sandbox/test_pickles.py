@@ -128,3 +128,16 @@ def test_a_reset_gives_an_empty_world_each_time(
         assert [one["UserName"] for one in provider.client("iam").list_users()["Users"]] == ["provider"]
         refused("NoSuchEntity", provider.client("iam").get_user, UserName=made)
         assert consumer.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_the_services_that_cannot_be_written_or_read_back_are_named_each_with_its_reason() -> None:
+    places: list[pickles.Place] = [
+        ("whole", "111111111111", "us-east-1", {"a": 1}),
+        ("unwritten", "111111111111", "us-east-1", {"a": 1}),
+        ("unwritten", "222222222222", "us-east-1", {"a": (one for one in "x")}),
+        ("unread", "111111111111", "us-east-1", Reduced(os.getpid, ())),
+    ]
+    found = pickles.unkept(places)
+    assert found.keys() == {"unwritten", "unread"}
+    assert "generator" in found["unwritten"]
+    assert "getpid" in found["unread"]

@@ -55,6 +55,7 @@ class Running:
         idle_seconds: how long without a call until it ends.
         kept: whether its world is put aside, and outlives it.
         taken_up: when the world it took up had been put aside (ISO 8601); None when it began empty.
+        unkept: the services that were not in what it took up, as they could not be put aside, each with the reason.
         moved_from: the port it had before, when that was taken by somebody else; None otherwise.
         token: what opens the control paths and the proxy; not shown.
     """
@@ -72,6 +73,7 @@ class Running:
     idle_seconds: float
     kept: bool
     taken_up: str | None
+    unkept: dict[str, str]
     moved_from: int | None
     token: str = field(repr=False)
 
@@ -182,13 +184,17 @@ def start(
 def aside(folder: Path) -> dict[str, Any] | None:
     """What is put aside in that folder, where none runs; None for nothing.
 
-    `taken` and `size` as for one that runs (see `keeping`); `trouble` says why it would not be taken up, if so.
+    `taken`, `size` and `unkept` as for one that runs (see `keeping`); `trouble` says why it would not be taken up, if
+    so.
     """
     try:
         found = snapshot.read(folder.absolute() / place.SNAPSHOT)
     except StateError as error:
-        return {"taken": None, "size": None, "trouble": error.why}
-    return {"taken": found[0].taken, "size": found[0].size, "trouble": None} if found else None
+        return {"taken": None, "size": None, "trouble": error.why, "unkept": {}}
+    if found is None:
+        return None
+    head, _ = found
+    return {"taken": head.taken, "size": head.size, "trouble": None, "unkept": head.unkept}
 
 
 def differing(running: Running, wished: Mapping[str, Any]) -> list[str]:

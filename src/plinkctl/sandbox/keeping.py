@@ -2,8 +2,9 @@
 
 What is put aside: the resources of all accounts, the accounts with their keys, profile, clock, settings, fault rules,
 and the numbers the logs have come to. What is not: the logs themselves, how full the throttle's buckets are, streams
-that stand, functions that run. A world taken up again goes on as if nothing had been; its clock has gone on meanwhile,
-at the speed it had, as AWS's would, so what was pending is settled by then.
+that stand, functions that run, and a service of moto's that cannot be written: that one is left out, and named. A world
+taken up again goes on as if nothing had been; its clock has gone on meanwhile, at the speed it had, as AWS's would, so
+what was pending is settled by then.
 
 A change is put aside within hundredths of a second, by a thread of its own; what changes meanwhile is put aside
 together. Each is read back before it takes the place of the last one. In a large world, where one takes long, there
@@ -54,12 +55,41 @@ class Kept:
     numbers: tuple[int, int]
 
 
-def take(server: Server) -> bytes:
-    """The served world as bytes, of one moment. Raises TypeError when something in it cannot be written."""
+def take(server: Server, *, careful: bool = False) -> tuple[bytes, dict[str, str]]:
+    """The served world as bytes, of one moment, and which services are not in it, each with the reason.
+
+    Args:
+        server: what serves it.
+        careful: whether each service is to be read back before it is taken; else only when the whole cannot be written.
+
+    Raises:
+        TypeError: something in it cannot be written, and it is no service that could be left out.
+    """
     with server.gateway.still():
         sandbox = server.world
         settings = {one.name: getattr(sandbox, one.name) for one in fields(World) if one.name not in _NOT_KEPT}
-        return pickles.dumps((settings, pickles.in_use(), server.gateway.numbers))
+        places, numbers = pickles.in_use(), server.gateway.numbers
+        if not careful:
+            with contextlib.suppress(TypeError):
+                return pickles.dumps((settings, places, numbers)), {}
+        unkept = pickles.unkept(places)
+        kept = [place for place in places if place[0] not in unkept]
+        return pickles.dumps((settings, kept, numbers)), unkept
+
+
+def _readable(server: Server) -> tuple[bytes, dict[str, str]]:
+    """As `take`, and what it takes can be read back: better found out now than at the next start.
+
+    Raises:
+        TypeError, ValueError: nothing can be taken that could be.
+    """
+    body, unkept = take(server)
+    try:
+        pickles.loads(body)
+    except ValueError:
+        body, unkept = take(server, careful=True)
+        pickles.loads(body)
+    return body, unkept
 
 
 def read(path: Path) -> tuple[snapshot.Head, Kept] | None:
@@ -80,6 +110,7 @@ class Keeper:
         taken: when it was last put aside (ISO 8601); None before.
         size: how many bytes that were.
         trouble: why it cannot be put aside at present; None when it can.
+        unkept: the services that were left out of it, each with the reason.
     """
 
     def __init__(self, path: Path, server: Server) -> None:
@@ -89,6 +120,7 @@ class Keeper:
         self.taken: str | None = None
         self.size = 0
         self.trouble: str | None = None
+        self.unkept: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, daemon=True, name="keeper")
         self._thread.start()
 
@@ -97,9 +129,10 @@ class Keeper:
         self._changed.set()
 
     def told(self) -> dict[str, Any]:
-        """`taken`, `size`, `trouble`, and whether a change is `pending`, which is not put aside yet."""
+        """`taken`, `size`, `trouble`, `unkept`, and whether a change is `pending`, which is not put aside yet."""
         pending = self._changed.is_set() or self._writing.locked()
-        return {"taken": self.taken, "size": self.size, "trouble": self.trouble, "pending": pending}
+        told = {"taken": self.taken, "size": self.size, "trouble": self.trouble, "unkept": self.unkept}
+        return {**told, "pending": pending}
 
     def write(self) -> float:
         """Put it aside now. How many seconds were taken from those who call.
@@ -111,17 +144,18 @@ class Keeper:
             self._changed.clear()
             begun = time.monotonic()
             try:
-                body = take(self._server)
-                pickles.loads(body)  # better now than at the next start
+                body, unkept = _readable(self._server)
                 spent = time.monotonic() - begun
                 taken = datetime.now(UTC).isoformat(timespec="milliseconds")
-                snapshot.write(self._path, body, taken=taken, port=self._server.port)
+                snapshot.write(self._path, body, taken=taken, port=self._server.port, unkept=unkept)
             except (OSError, TypeError, ValueError, RuntimeError) as error:
                 self._failed(str(error))
                 raise StateError("the sandbox could not be put aside", why=self.trouble) from error
             if self.trouble:
                 _log.info("the world can be put aside again")
-            self.taken, self.size, self.trouble = taken, len(body), None
+            for service in unkept.keys() - self.unkept.keys():
+                _log.warning("what is in %s is not put aside: %s", service, unkept[service])
+            self.taken, self.size, self.trouble, self.unkept = taken, len(body), None, unkept
             return spent
 
     def _failed(self, why: str) -> None:

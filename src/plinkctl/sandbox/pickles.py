@@ -215,6 +215,20 @@ _MAKERS: Final[dict[str, Callable[..., Any]]] = {
 # -------------------------------------------------------------------------------------- moto's backends
 
 
+def unkept(places: list[Place]) -> dict[str, str]:
+    """The services among them that cannot be written and read back, each with the reason; asked one by one.
+
+    A service whose backends hold on to those of a faulty one is told as well, as it takes them along.
+    """
+    found = {}
+    for service in dict.fromkeys(place[0] for place in places):
+        try:
+            loads(dumps([place for place in places if place[0] == service]))
+        except (TypeError, ValueError) as error:
+            found[service] = str(error)
+    return found
+
+
 def in_use() -> list[Place]:
     """moto's backends, of every service, account and region that has come into use."""
     return [

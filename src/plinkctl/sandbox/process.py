@@ -119,6 +119,7 @@ def _serve(
                 idle_seconds=idle_seconds,
                 kept=keep,
                 taken_up=head.taken if head else None,
+                unkept=head.unkept if head else {},
                 moved_from=rather if rather and not port and server.port != rather else None,
             )
             gc.freeze()

@@ -16,7 +16,7 @@ import os
 import shlex
 import stat
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +25,7 @@ from plinkctl.errors import StateError
 from plinkctl.sandbox.folder import FRESH
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 #: Of this file; and of what the sandbox hangs on moto's objects, where that changes within one version of plinkctl.
@@ -33,6 +34,9 @@ FORMAT: Final = 2
 BAD_SNAPSHOT: Final = "bad_snapshot"
 _WHAT: Final = "plinkctl sandbox snapshot"
 _LONGEST_HEAD: Final = 4096
+#: What of the services that were left out finds room there.
+_LONGEST_REASON: Final = 100
+_MOST_REASONS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ class Head:
         port: where the sandbox listened.
         size, digest: length and SHA-256 of the rest.
         versions: of the format, plinkctl, moto and Python.
+        unkept: the services that could not be put aside, each with the reason.
     """
 
     taken: str
@@ -51,6 +56,7 @@ class Head:
     size: int
     digest: str
     versions: dict[str, str]
+    unkept: dict[str, str] = field(default_factory=dict)
 
 
 def versions() -> dict[str, str]:
@@ -60,14 +66,15 @@ def versions() -> dict[str, str]:
     return {**known, "moto": metadata.version("moto"), "Python": python}
 
 
-def write(path: Path, body: bytes, *, taken: str, port: int) -> None:
+def write(path: Path, body: bytes, *, taken: str, port: int, unkept: Mapping[str, str] | None = None) -> None:
     """Put a new snapshot in the place of the old one: all of it or, when that fails, none of it.
 
     Raises:
         OSError: it could not be written; the old one stands.
     """
     digest = hashlib.sha256(body).hexdigest()
-    head = Head(taken=taken, port=port, size=len(body), digest=digest, versions=versions())
+    told = {one: why[:_LONGEST_REASON] for one, why in list((unkept or {}).items())[:_MOST_REASONS]}
+    head = Head(taken=taken, port=port, size=len(body), digest=digest, versions=versions(), unkept=told)
     fresh = path.with_name(path.name + FRESH)
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -135,7 +142,8 @@ def _head(path: Path, line: bytes) -> Head:
         if said.pop("what") != _WHAT:
             raise ValueError
         head = Head(**said)
-        _ = (head.size + head.port, head.versions.get, head.digest + head.taken)  # are they what they should be?
+        # Are they what they should be?
+        _ = (head.size + head.port, head.versions.get, head.unkept.get, head.digest + head.taken)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise refusal(path, "it is no snapshot of a sandbox, or its beginning is damaged") from error
     return head

@@ -138,6 +138,8 @@ def _say_what_is_odd(running: "Running", others: list[str], where: str, *, ran: 
     """Tell a person what they might not expect of a sandbox that was started, or ran already."""
     if running.taken_up and not ran:
         click.echo(f"it was taken up as it was put aside at {running.taken_up}", err=True)
+        if running.unkept:
+            click.echo(f"without what was in {', '.join(running.unkept)}, which could not be put aside", err=True)
     if others:
         click.echo(f"it runs already, and not as asked: {'; '.join(others)}; to change that:", err=True)
         click.echo(f"\n    plinkctl sandbox stop{where}\n", err=True)
@@ -161,21 +163,24 @@ def stop(ctx: click.Context, /, *, force: bool, folder: str | None, **_: Any) ->
 
         place = place_of(folder)
         running = daemon.find(place)
-        if running and running.kept and not force and (trouble := _last_trouble(remote.keep, running)):
+        aside = _put_aside(remote.keep, running) if running and running.kept else {}
+        if (trouble := aside.get("trouble")) and not force:
             raise PlinkError(
                 "the sandbox cannot be put aside, so it runs on", why=trouble, hint="plinkctl sandbox stop --force"
             )
+        if unkept := aside.get("unkept"):
+            click.echo(f"all is put aside but what is in {', '.join(unkept)}, which cannot be", err=True)
         return {"stopped": daemon.stop(place)}
 
     finish(ctx, "sandbox stop", work)
 
 
-def _last_trouble(keep: Callable[["Running"], Mapping[str, Any]], running: "Running") -> str | None:
-    """Why it cannot be put aside; None when it was. One that does not even answer is no reason to let it run."""
+def _put_aside(keep: Callable[["Running"], Mapping[str, Any]], running: "Running") -> Mapping[str, Any]:
+    """How putting it aside went. One that does not even answer is no reason to let it run."""
     try:
-        return keep(running)["trouble"]  # type: ignore[no-any-return]  # text or None
+        return keep(running)
     except PlinkError:
-        return None
+        return {}
 
 
 @click.command()
