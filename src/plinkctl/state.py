@@ -14,10 +14,12 @@ Nothing here reads or writes files.
 
 import base64
 import hashlib
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final
 
 from plinkctl import __version__
@@ -25,6 +27,8 @@ from plinkctl.errors import StateError
 from plinkctl.link import Side
 
 _INCARNATIONS: Final = 10_000  # tried of one node before an op id is none of its; a hundredth of a second
+ONE_WAY: Final = json.JSONEncoder(sort_keys=True)
+"""Equal values, equal text."""
 
 
 class Phase(StrEnum):
@@ -73,6 +77,11 @@ class Record:
     def id(self) -> str:
         """The AWS identifier, or an empty string before there is one."""
         return str(self.attrs.get("id", ""))
+
+    @cached_property
+    def text(self) -> str:
+        """The record as a line of JSON. Made once, since a record never changes and is written with every commit."""
+        return ONE_WAY.encode({f.name: getattr(self, f.name) for f in fields(self)})
 
     @property
     def live(self) -> bool:
@@ -123,14 +132,13 @@ class State:
 
     def to_json(self) -> dict[str, Any]:
         """The state as JSON values."""
-        return {
-            "schema": SCHEMA,
-            "written_by": _WRITER,
-            **{f.name: getattr(self, f.name) for f in fields(self) if f.name != "records"},
-            "records": {
-                name: {f.name: getattr(record, f.name) for f in fields(record)} for name, record in self.records.items()
-            },
-        }
+        records = {name: {f.name: getattr(r, f.name) for f in fields(r)} for name, r in self.records.items()}
+        return {**self.head(), "records": records}
+
+    def head(self) -> dict[str, Any]:
+        """All but the records, as JSON values."""
+        rest = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "records"}
+        return {"schema": SCHEMA, "written_by": _WRITER, **rest}
 
 
 def new(*, link: str, side: Side, account: str, region: str, partition: str) -> State:

@@ -12,16 +12,15 @@ from typing import Any, Final
 from plinkctl import state as states
 from plinkctl.errors import StateError
 from plinkctl.link import Side
-from plinkctl.state import State
+from plinkctl.state import ONE_WAY, State
 
 _CHECKSUM: Final = "checksum"
-_ONE_WAY: Final = json.JSONEncoder(sort_keys=True)  # equal values, equal text; and it is the fast encoder
 
 
 def encode(state: State, **more: Any) -> bytes:
     """The bytes that are kept. `more` is written beside the state's own fields and passed over when it is read."""
-    head = state.to_json() | more
-    lines = _lines(head.pop("records"))
+    head = state.head() | more
+    lines = [f"{ONE_WAY.encode(name)}: {record.text}" for name, record in state.records.items()]
     head[_CHECKSUM] = _checksum(head, lines)
     records = ",\n".join(lines)
     return f'{json.dumps(head)[:-1]}, "records": {{\n{records}\n}}}}\n'.encode()
@@ -63,12 +62,9 @@ def _intact(data: object) -> bool:
     if not isinstance(data, dict) or _CHECKSUM not in data or not isinstance(data.get("records"), dict):
         return True  # whatever else is wrong with it is told in from_json's words
     head = {key: value for key, value in data.items() if key not in {_CHECKSUM, "records"}}
-    return bool(data[_CHECKSUM] == _checksum(head, _lines(data["records"])))
-
-
-def _lines(records: Mapping[str, Any]) -> list[str]:
-    return [f"{_ONE_WAY.encode(name)}: {_ONE_WAY.encode(record)}" for name, record in records.items()]
+    lines = [f"{ONE_WAY.encode(name)}: {ONE_WAY.encode(record)}" for name, record in data["records"].items()]
+    return bool(data[_CHECKSUM] == _checksum(head, lines))
 
 
 def _checksum(head: Mapping[str, Any], lines: list[str]) -> str:
-    return hashlib.sha256("\n".join([_ONE_WAY.encode(head), *lines]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([ONE_WAY.encode(head), *lines]).encode()).hexdigest()
