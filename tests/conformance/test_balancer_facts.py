@@ -44,6 +44,16 @@ def test_a_network_load_balancer_from_beginning_to_end(target: Any, provider: An
     refused("LoadBalancerNotFound", elb.describe_load_balancers, LoadBalancerArns=[arn])
 
 
+@fact("elb.default-said")
+def test_a_default_that_is_said_again_is_no_other_setting(target: Any, provider: Any) -> None:
+    if target.real:
+        pytest.skip("nobody says so; the sandbox holds our own choice")
+    asked = {"Name": "t", "Protocol": "TCP", "Port": 80, "VpcId": network(provider).vpc, "TargetType": "alb"}
+    said = {"HealthCheckProtocol": "HTTP", "HealthCheckPath": "/", "HealthCheckIntervalSeconds": 30}
+    create = provider.elb.create_target_group
+    assert len({create(**asked, **more)["TargetGroups"][0]["TargetGroupArn"] for more in ({}, said)}) == 1
+
+
 @fact("elb.no-dry-run")
 def test_calls_of_elb_have_no_dry_run_and_no_token(provider: Any) -> None:
     model = provider.elb.meta.service_model

@@ -188,6 +188,51 @@ def test_listeners_and_target_groups_are_made_once(here: Any, refused: Any) -> N
     refused("DuplicateTargetGroupName", here.elb.create_target_group, **{**asked, "Port": 81})
 
 
+def test_a_default_that_is_named_is_the_same_as_one_that_is_not(here: Any, refused: Any) -> None:
+    usual = here.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [here.vpc]}])["SecurityGroups"]
+    default = next(one["GroupId"] for one in usual if one["GroupName"] == "default")
+    arns = {
+        here.balancer("app", "application", **more)["LoadBalancerArn"]
+        for more in ({}, {"SecurityGroups": [default]}, {"IpAddressType": "ipv4"}, {"Subnets": here.subnets[::-1]})
+    }
+    assert len(arns) == 1
+    group = {"Name": "tg", "Protocol": "TCP", "Port": 80, "VpcId": here.vpc, "TargetType": "alb"}
+    named: dict[str, Any] = {
+        "HealthCheckProtocol": "HTTP",
+        "HealthCheckPort": "traffic-port",
+        "HealthCheckPath": "/",
+        "HealthCheckEnabled": True,
+        "HealthCheckIntervalSeconds": 30,
+        "HealthyThresholdCount": 5,
+        "Matcher": {"HttpCode": "200-399"},
+    }
+    create = here.elb.create_target_group
+    made = {create(**group, **more)["TargetGroups"][0]["TargetGroupArn"] for more in ({}, named, {})}
+    assert len(made) == 1
+    assert len(here.elb.describe_target_groups()["TargetGroups"]) == 1
+    refused("DuplicateTargetGroupName", create, **group, Matcher={"HttpCode": "200"})
+    # What was changed since counts as it is now.
+    here.elb.modify_target_group(TargetGroupArn=made.pop(), Matcher={"HttpCode": "200"})
+    refused("DuplicateTargetGroupName", create, **group)
+    create(**group, Matcher={"HttpCode": "200"})
+    listener = {"LoadBalancerArn": arns.pop(), "Protocol": "HTTP", "Port": 80}
+    answer, away = {"StatusCode": "200"}, {"StatusCode": "HTTP_302", "Path": "/new"}
+    for port, kind, key, short, long in (
+        (80, "fixed-response", "FixedResponseConfig", answer, {"ContentType": "text/plain", **answer}),
+        (81, "redirect", "RedirectConfig", away, {"Host": "#{host}", "Port": "#{port}", "Query": "#{query}", **away}),
+    ):
+        listener["Port"] = port
+        made = {
+            here.elb.create_listener(**listener, DefaultActions=[{"Type": kind, key: config}])["Listeners"][0][
+                "ListenerArn"
+            ]
+            for config in (short, long)
+        }
+        assert len(made) == 1
+        other = [{"Type": kind, key: {**short, "StatusCode": "HTTP_301" if kind == "redirect" else "404"}}]
+        refused("DuplicateListener", here.elb.create_listener, **listener, DefaultActions=other)
+
+
 def test_a_listener_takes_only_what_fits_its_load_balancer(here: Any, refused: Any) -> None:
     made = here.front()
     forward = [{"Type": "forward", "TargetGroupArn": made.targets}]

@@ -6,6 +6,7 @@ target groups are in `listeners` and `targets`; what traffic does is `fabric`'s 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -139,6 +140,15 @@ def check_groups(ec2: Any, vpc_id: str, group_ids: list[str]) -> list[str]:
     return list(group_ids)
 
 
+def _usual_groups(ec2: Any, kind: str, subnet_ids: list[str]) -> set[str]:
+    """The groups of a load balancer for which none is named: the default one of its VPC, or none for a network one."""
+    if kind == "network":
+        return set()
+    with contextlib.suppress(EC2ClientError):  # of subnets that are not there it is said in its turn
+        return {ec2.get_default_security_group(ec2.get_subnet(one).vpc_id).id for one in subnet_ids[:1]}
+    return set()
+
+
 @override(ELBv2Backend, "create_load_balancer")
 def _create(
     _original: Any,
@@ -167,8 +177,8 @@ def _create(
         "type": kind,
         "scheme": scheme,
         "addresses": ip_address_type,
-        "groups": sorted(security_groups),
-        "subnets": sorted(wanted_subnets),
+        "groups": sorted(set(security_groups) or _usual_groups(self.ec2_backend, kind, wanted_subnets)),
+        "subnets": sorted(set(wanted_subnets)),
         "tags": {tag["Key"]: tag.get("Value", "") for tag in tags or []},
     }
     for existing in self.load_balancers.values():
@@ -188,9 +198,7 @@ def _create(
     taken = placing.check(subnets, addresses)
     vpc_id = subnets[0].vpc_id
     counts.refuse_interfaces(ec2, kind, vpc_id, len(subnets))
-    groups = check_groups(ec2, vpc_id, security_groups)
-    if kind == "application" and not groups:
-        groups = [ec2.get_default_security_group(vpc_id).id]
+    groups = check_groups(ec2, vpc_id, security_groups) or list(_usual_groups(ec2, kind, wanted_subnets))
     short, label = ("app" if kind == "application" else "net"), secrets.token_hex(8)
     place = f"arn:{self.partition}:elasticloadbalancing:{self.region_name}:{self.account_id}"
     balancer = FakeLoadBalancer(
@@ -216,7 +224,7 @@ def _create(
     enforce(balancer, "on" if kind == "network" and groups else None)
     balancer.state = life.at(moment)
     stand_in(balancer, [subnet for subnet in subnets if not taken or subnet.id not in addresses], {})
-    balancer.subnets, asked["subnets"] = subnets, sorted(wanted_subnets)
+    balancer.subnets, asked["subnets"] = subnets, sorted(set(wanted_subnets))
     self.load_balancers[balancer.arn] = balancer
     born(self, "load balancer", self.load_balancers, balancer.arn, balancer.arn)
     changing(self, "tags", balancer.arn, self.tagging_service.tags, balancer.arn)

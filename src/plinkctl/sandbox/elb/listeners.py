@@ -82,12 +82,13 @@ def _create(
     balancer = self.load_balancers.get(load_balancer_arn)
     if balancer is None:
         raise LoadBalancerNotFoundError("One or more load balancers not found")
-    asked = (protocol, certificate, ssl_policy if protocol in tls.SPEAKS_TLS else None, _plain(actions))
+    policy = (ssl_policy or tls.DEFAULT_POLICY) if protocol in tls.SPEAKS_TLS else None
+    asked = (protocol, certificate, policy, _alpn(alpn_policy), _plain(actions))
     for existing in balancer.listeners.values():
         if existing.port != port:
             continue
-        has = (existing.protocol, existing.certificate, existing.ssl_policy, _plain(existing.default_actions))
-        if has == asked:
+        has = (existing.protocol, existing.certificate, existing.ssl_policy, _alpn(existing.alpn_policy))
+        if (*has, _plain(existing.default_actions)) == asked:
             return existing
         raise DuplicateListenerError(
             f"A listener already exists on this port for this load balancer '{load_balancer_arn}'"
@@ -104,19 +105,41 @@ def _create(
     return listener
 
 
+#: What AWS fills in where a caller leaves it out (API reference).
+_ANSWER: Final = {"ContentType": "text/plain", "MessageBody": ""}
+_ELSEWHERE: Final = {
+    "Protocol": "#{protocol}",
+    "Port": "#{port}",
+    "Host": "#{host}",
+    "Path": "/#{path}",
+    "Query": "#{query}",
+}
+
+
+def _alpn(policy: list[str] | None) -> list[str]:
+    return [one for one in policy or [] if one != "None"]
+
+
 def _plain(actions: list[Any]) -> list[tuple[Any, ...]]:
     """Actions as far as two of them are told apart: AWS and moto complete what a caller leaves out."""
     data = [getattr(action, "data", action) for action in actions]
     return [
         (
             one["Type"],
-            one.get("TargetGroupArn")
-            or [g["TargetGroupArn"] for g in one.get("ForwardConfig", {}).get("TargetGroups", [])],
-            sorted(one.get("FixedResponseConfig", {}).items()),
-            sorted(one.get("RedirectConfig", {}).items()),
+            _shares(one),
+            (answer := one.get("FixedResponseConfig")) and {**_ANSWER, **answer},
+            (elsewhere := one.get("RedirectConfig")) and {**_ELSEWHERE, **elsewhere},
         )
         for one in data
     ]
+
+
+def _shares(action: dict[str, Any]) -> dict[str, int]:
+    """The target groups an action forwards to, and each one's weight."""
+    groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
+    if not groups and action.get("TargetGroupArn"):
+        groups = [{"TargetGroupArn": action["TargetGroupArn"]}]
+    return {one["TargetGroupArn"]: int(one.get("Weight", 1)) if len(groups) > 1 else 1 for one in groups}
 
 
 @override(ELBv2Backend, "modify_listener")

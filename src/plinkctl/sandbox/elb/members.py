@@ -24,12 +24,12 @@ class Group:
     A target is an ID and a port; the same ID on two ports is two targets, where moto has one.
 
     Attributes:
-        asked: the settings of its creation; the same ones again are answered with the same group.
+        tags: those of its creation; the same ones, and the same settings, are answered with the same group.
         since: when each target was registered (seconds of the sandbox's clock).
         draining: the targets that were deregistered, and until when each is still told of.
     """
 
-    asked: dict[str, Any]
+    tags: dict[str, str]
     since: dict[Target, float] = field(default_factory=dict)
     draining: dict[Target, float] = field(default_factory=dict)
 

@@ -7,6 +7,7 @@ closed security group shows up here as it would on AWS, with the reason beside i
 from __future__ import annotations
 
 import inspect
+import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.elbv2 import models
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 FakeTargetGroup: Any = models.FakeTargetGroup
+#: What is a setting of a target group, by moto's names.
+_TOLD_APART: Final = (
+    *("target_type", "protocol", "protocol_version", "port", "vpc_id", "ip_address_type", "matcher"),
+    *("health_check_protocol", "health_check_port", "health_check_path", "health_check_enabled"),
+    *("health_check_interval_seconds", "health_check_timeout_seconds"),
+    *("healthy_threshold_count", "unhealthy_threshold_count"),
+)
 _Found = tuple[str, str | None, str | None]
 NO_LISTENER: Final = (
     "If the target type is ALB, the target must have at least one listener that matches the target group port or any "
@@ -55,11 +63,11 @@ def _settle(moment: float) -> None:
 @override(ELBv2Backend, "create_target_group")
 def _create(original: Any, self: Any, name: str, **kwargs: Any) -> Any:
     """CreateTargetGroup: the same settings again give the same one, other settings a refusal."""
-    asked = {key: value for key, value in kwargs.items() if value is not None}
+    tags = {tag["Key"]: tag.get("Value", "") for tag in kwargs.get("tags") or []}
     for existing in self.target_groups.values():
-        if existing.name == name and existing.sandbox.asked == asked:
-            return existing
         if existing.name == name:
+            if existing.sandbox.tags == tags and _settings(existing) == _settings(_like(original, self, kwargs)):
+                return existing
             raise DuplicateTargetGroupName(
                 f"A target group with the same name '{name}' exists, but with different settings"
             )
@@ -68,11 +76,26 @@ def _create(original: Any, self: Any, name: str, **kwargs: Any) -> Any:
     _check_health(kwargs)
     refuse_more("target-groups", len(self.target_groups))
     group = original(self, name, **kwargs)
-    group.sandbox = Group(asked=asked)
+    group.sandbox = Group(tags=tags)
     group.attributes = attributes.of_group(group.target_type, group.protocol)
     born(self, "target group", self.target_groups, group.arn, group.arn)
     changing(self, "tags", group.arn, self.tagging_service.tags, group.arn, new=True)
     return group
+
+
+def _like(original: Any, backend: Any, asked: dict[str, Any]) -> Any:
+    """The target group a request asks for, under a name of its own, and at once forgotten again."""
+    made = original(backend, f"like-{secrets.token_hex(8)}", **{**asked, "tags": None})
+    del backend.target_groups[made.arn]
+    return made
+
+
+def _settings(group: Any) -> list[str]:
+    """What two target groups of one name are told apart by: what they are, whether it was said or is the default.
+
+    AWS's reference says "the same settings" and no more; that a default counts as if it had been said is our choice.
+    """
+    return [str(getattr(group, name, None)) for name in _TOLD_APART]
 
 
 def _check_health(asked: Mapping[str, Any]) -> None:
