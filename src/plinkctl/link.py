@@ -126,9 +126,11 @@ class Link:
     Args:
         name: `^[a-z][a-z0-9-]{0,30}$`; part of every name and tag on AWS.
         tags: The user's own tags for every resource; never a key that starts with `plinkctl:` or `aws:`.
+        protect: Whether teardown must refuse; None leaves that as it was.
     """
 
     name: str = DEFAULT_NAME
     provider: Provider | None = None
     consumer: Consumer | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    protect: bool | None = None

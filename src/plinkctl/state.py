@@ -89,6 +89,17 @@ class Record:
         return self.phase is not Phase.ABSENT
 
 
+@dataclass(frozen=True)
+class Protection:
+    """Whether the side may be taken down."""
+
+    on: bool
+
+
+Change = Record | Protection
+"""What is made durable, one at a time."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class State:
     """One side of one link.
@@ -102,6 +113,7 @@ class State:
         lineage: Random once, so that two states never have the same op ids.
         serial: Counts every change.
         floor: Incarnations up to this one may have been used by a state that was lost; new ones are above.
+        protected: It must not be taken down until the user lifts this.
         records: By node name.
     """
 
@@ -113,11 +125,14 @@ class State:
     lineage: str
     serial: int = 0
     floor: int = 0
+    protected: bool = False
     records: Mapping[str, Record] = field(default_factory=dict)
 
-    def put(self, record: Record) -> "State":
-        """The state after one record changed."""
-        return replace(self, serial=self.serial + 1, records={**self.records, record.node: record})
+    def put(self, change: Change) -> "State":
+        """The state after one change."""
+        if isinstance(change, Protection):
+            return replace(self, serial=self.serial + 1, protected=change.on)
+        return replace(self, serial=self.serial + 1, records={**self.records, change.node: change})
 
     def next_record(self, node: str) -> tuple[int, str]:
         """Incarnation and op id of the node's next resource."""
@@ -193,7 +208,7 @@ def from_json(data: object, *, place: str) -> State:
         data = migrate(data)
         records = {name: _record(name, value) for name, value in data["records"].items()}
         return State(
-            **{f.name: _typed(data, f.name, _COUNTS.get(f.name, str)) for f in _SCALARS},
+            **{f.name: _typed(data, f.name, _NO_TEXTS.get(f.name, str)) for f in _SCALARS},
             side=Side(data["side"]),
             records=records,
         )
@@ -217,14 +232,19 @@ def _from_1(data: dict[str, Any]) -> dict[str, Any]:
     return {"floor": 0, "written_by": "", **data, "schema": 2}
 
 
-_MIGRATIONS: Final[tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]] = (_from_1,)
+def _from_2(data: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 says whether the side is protected, which an older plinkctl would not heed."""
+    return {"protected": False, **data, "schema": 3}
+
+
+_MIGRATIONS: Final[tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]] = (_from_1, _from_2)
 """From schema 1 to 2, from 2 to 3, … A step is never changed once released: states of its schema are out there."""
 
 SCHEMA: Final = 1 + len(_MIGRATIONS)
 
 _WRITER: Final = f"plinkctl {__version__}"
 
-_COUNTS: Final = {"serial": int, "floor": int}
+_NO_TEXTS: Final = {"serial": int, "floor": int, "protected": bool}
 _SCALARS: Final = tuple(f for f in fields(State) if f.name not in {"side", "records"})
 
 _FORM: Final[dict[str, tuple[type, ...]]] = {

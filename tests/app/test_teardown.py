@@ -10,12 +10,13 @@ from links import BOTH, CONSUMER, Stories, offered
 
 from plinkctl.app import up
 from plinkctl.app.teardown import Plan, teardown
-from plinkctl.errors import RefusedError
+from plinkctl.errors import PlinkError, RefusedError
 from plinkctl.kinds.endpoint_service import REJECT_CONNECTIONS
 from plinkctl.link import Network, Side
 
 P, C = Side.PROVIDER, Side.CONSUMER
 SIDES = (P, C)
+MISSING = "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/net/none/0123456789abcdef"
 
 
 @pytest.fixture
@@ -163,3 +164,28 @@ def test_teardown_needs_nothing_but_the_states(stories: Stories) -> None:
     stories(teardown, SIDES, agree=yes, link=bare)
     assert stories.last.exit == 0
     assert vpcs("provider") == vpcs("consumer") == []
+
+
+def test_a_protected_side_is_refused_before_the_first_call_whatever_the_configuration_says(stories: Stories) -> None:
+    offered(stories)
+    guarded = replace(stories.provider(allow=(CONSUMER,), acceptance_required=False), protect=True)
+    stories(up.provider_up, link=guarded)
+    assert stories.last.writes == []
+    for link in (BOTH, guarded, replace(BOTH, provider=None, consumer=None)):
+        with pytest.raises(RefusedError, match="provider side of 'shop' is protected") as caught:
+            stories(teardown, SIDES, agree=yes, link=link)
+        assert caught.value.hint == "plinkctl provider up --no-protect"
+        assert stories.last.events == []
+    stories(up.provider_up, link=replace(guarded, protect=None))
+    with pytest.raises(RefusedError):
+        stories(teardown, (P,), agree=yes)
+    stories(up.provider_up, link=replace(guarded, protect=False))
+    assert stories(teardown, SIDES, agree=yes)["leftovers"] == []
+
+
+def test_what_is_half_made_is_not_protected(stories: Stories) -> None:
+    """`up` that failed may have to be taken back: it comes on once the side stands."""
+    link = replace(stories.provider(allow=(CONSUMER,), load_balancer_arn=MISSING), protect=True)
+    with pytest.raises(PlinkError):
+        stories(up.provider_up, link=link)
+    assert stories(teardown, SIDES, agree=yes) == {"deleted": [], "leftovers": []}

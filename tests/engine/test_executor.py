@@ -211,12 +211,12 @@ def test_what_is_under_way_when_a_commit_fails_is_waited_for_and_recorded_if_it_
     bench.service.creates["slow"] = [slow]
     commit = bench.store.commit
 
-    def one_failure(record: Any) -> None:
-        if record.node == "quick" and record.phase is Phase.CREATED:
+    def one_failure(change: Any) -> None:
+        if change.node == "quick" and change.phase is Phase.CREATED:
             assert at_aws.wait(10)
             failed.set()
             raise StateError("the disk is full")
-        commit(record)
+        commit(change)
 
     bench.store.commit = one_failure  # type: ignore[method-assign]
     with pytest.raises(StateError):

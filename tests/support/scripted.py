@@ -22,7 +22,7 @@ from plinkctl.events import Event, NodeDone, NodeWaiting
 from plinkctl.graph import Graph, Node, Ref, resolve
 from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Patience, Presence, Seen, foreign, ours
 from plinkctl.link import Side
-from plinkctl.state import Phase, Record, State
+from plinkctl.state import Change, Phase, Protection, Record, State
 
 
 def fault(nature: Nature, code: str = "") -> AwsError:
@@ -221,12 +221,15 @@ class Memory:
     def begin(self, state: State) -> None:
         self.durable = state
 
-    def commit(self, record: Record) -> None:
+    def commit(self, change: Change) -> None:
         if self.durable is None:
             raise RuntimeError("commit before begin")
         if self.breaks_at and len(self.history) + 1 >= self.breaks_at:
             raise StateError("the disk is full")
-        self.durable = self.durable.put(record)
+        self.durable = self.durable.put(change)
+        if isinstance(change, Protection):
+            return
+        record = change
         self.history.append(record)
         self._log.append(f"{record.phase} {record.node}")
         self.on_commit(record)

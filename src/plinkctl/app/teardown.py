@@ -15,6 +15,7 @@ from plinkctl.handshake import Connection
 from plinkctl.kinds import KINDS
 from plinkctl.kinds.endpoint_service import REJECT_CONNECTIONS, own_endpoint
 from plinkctl.link import Side
+from plinkctl.state import State
 from plinkctl.topology import ENDPOINT, SERVICE
 
 _BOTH = (Side.PROVIDER, Side.CONSUMER)
@@ -58,7 +59,9 @@ def teardown(run: Run, sides: tuple[Side, ...], *, agree: Callable[[Plan], None]
         return {"deleted": [], "leftovers": []}
     if live == _BOTH and (own := _own_endpoint(run)):
         run.consents |= {own_endpoint(own)}
+    _refuse_protected(run, {side: run.state(side) for side in live})
     with seats(run, live) as opened:
+        _refuse_protected(run, {side: seat.state for side, seat in opened.items()})  # by an `up` of just now
         before = {f"{side}/{n}": r for side, seat in opened.items() for n, r in seat.state.live.items()}
         plan = _plan(run, opened)
         agree(plan)
@@ -75,6 +78,23 @@ def teardown(run: Run, sides: tuple[Side, ...], *, agree: Callable[[Plan], None]
         ]
         leftovers = [] if still else _proof(run, opened)
         return {"deleted": deleted, "leftovers": leftovers}
+
+
+def _refuse_protected(run: Run, found: Mapping[Side, State | None]) -> None:
+    """Before anything is called, with or without the configuration that asked for it.
+
+    Raises:
+        RefusedError: A side is protected.
+    """
+    sides = [side for side, state in found.items() if state is not None and state.protected]
+    if sides:
+        up = "up" if len(sides) == len(Side) else f"{sides[0]} up"
+        raise RefusedError(
+            f"the {' and the '.join(sides)} side of {run.link.name!r} is protected",
+            why="an `up` with protect: true asked for it, and one with protect: false lifts it; nothing was called",
+            hint=f"plinkctl {up} --no-protect",
+            code="protected",
+        )
 
 
 def _own_endpoint(run: Run) -> str:

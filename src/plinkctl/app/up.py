@@ -14,7 +14,7 @@ from plinkctl.errors import HeldError, RefusedError, UsageError
 from plinkctl.graph import Graph, Node, refs_in, resolve
 from plinkctl.kinds import KINDS
 from plinkctl.link import Consumer, Link, Provider, Side
-from plinkctl.state import Phase, State
+from plinkctl.state import Phase, Protection, State
 from plinkctl.topology import ENDPOINT, FUNCTION, NLB, SERVICE, Site
 
 _BOTH = (Side.PROVIDER, Side.CONSUMER)
@@ -48,12 +48,25 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
         nodes = topology.nodes(link, _survey(run, link, opened))
         orphans = _orphans(nodes, opened)
         _refuse_replacements(nodes, opened)
+        _protect(run, opened, on=False)
         graph = topology.graph(nodes)
         walked = running.walk(run, opened, nodes, graph, lifecycle.up, direction="up", held_ends=held_ends)
         if orphans and not walked.failed:
             order = Graph(dict.fromkeys(orphans, ()))
             running.walk(run, opened, orphans, order, lifecycle.down, direction="down")
+        if not walked.failed:  # what is half made may still have to go
+            _protect(run, opened, on=True)
         return {side: side_data(seat.state) for side, seat in opened.items()}
+
+
+def _protect(run: Run, opened: Mapping[Side, Seat], *, on: bool) -> None:
+    """Switch protection on or off if that is asked for; a wish that says nothing of it leaves it as it is."""
+    if run.link.protect is not on:
+        return
+    for seat in opened.values():
+        if seat.state.protected is not on:
+            seat.store.commit(Protection(on))
+            run.audit("protection", seat.side, on=on)
 
 
 def _survey(run: Run, link: Link, opened: Mapping[Side, Seat]) -> dict[Side, Site]:

@@ -148,6 +148,9 @@ shared_options: Final = together(
         help="A tag for every resource; repeatable.",
     ),
     option("--port", type=int, metavar="PORT", help="TCP port.  [default: 80]"),
+    option(
+        "--protect/--no-protect", default=None, help="Whether teardown must refuse.  [default: as it was, at first no]"
+    ),
 )
 
 side_options: Final = together(
@@ -201,6 +204,7 @@ consumer_options: Final = together(
 # Parameter -> dotted key of the configuration; {side} is the command's own side.
 _KEYS: Final[dict[str, str]] = {
     "name": "name",
+    "protect": "protect",
     "account": "{side}.account",
     "cidr": "{side}.network.cidr",
     "subnets": "{side}.network.subnets",

@@ -41,7 +41,13 @@ def _link(values: Mapping[str, Any], present: frozenset[Side]) -> Link:
     if provider and consumer:
         consumer = replace(consumer, port=provider.port)  # rules: nothing else can have been asked for
     given = {"name": values["name"]} if "name" in values else {}
-    return Link(**given, tags=dict(values.get("tags") or {}), provider=provider, consumer=consumer)
+    return Link(
+        **given,
+        tags=dict(values.get("tags") or {}),
+        protect=values.get("protect"),
+        provider=provider,
+        consumer=consumer,
+    )
 
 
 def _provider(values: Mapping[str, Any], region: str | None) -> Provider:

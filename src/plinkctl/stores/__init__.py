@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from plinkctl.link import Side
-from plinkctl.state import Record, State
+from plinkctl.state import Change, State
 
 
 class Store(Protocol):
@@ -21,8 +21,8 @@ class Store(Protocol):
     def begin(self, state: State) -> None:
         """Start with this state; it becomes durable with the first commit."""
 
-    def commit(self, record: Record) -> None:
-        """Make one record durable; returns only when it would survive a power cut.
+    def commit(self, change: Change) -> None:
+        """Make one change durable; returns only when it would survive a power cut.
 
         Raises:
             StateError: It could not be made durable. The caller must start nothing new.

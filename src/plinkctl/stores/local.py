@@ -18,7 +18,7 @@ from typing import Final
 
 from plinkctl.errors import StateError
 from plinkctl.link import Side
-from plinkctl.state import Record, State
+from plinkctl.state import Change, State
 from plinkctl.stores import files
 from plinkctl.stores.content import decode, encode
 
@@ -70,15 +70,15 @@ class LocalStore:
         newest = max(map(_serial, _backups(self._path)), default=0)
         self._state = replace(state, serial=max(state.serial, newest))
 
-    def commit(self, record: Record) -> None:
-        """Replace the file by one that has this record in it.
+    def commit(self, change: Change) -> None:
+        """Replace the file by one that has this change in it.
 
         Raises:
             StateError: Disk full, folder read-only, …; the file is as it was, or it is the new one and may not last.
         """
         if self._state is None:
             raise RuntimeError("commit before begin")
-        after = self._state.put(record)
+        after = self._state.put(change)
         content = encode(after)
         with files.told(self._path):
             if not self._changed and self._raw is not None:

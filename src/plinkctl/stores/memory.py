@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plinkctl.state import Record, State
+from plinkctl.state import Change, State
 
 
 @dataclass
@@ -15,11 +15,11 @@ class Memory:
         """Start with this state."""
         self.state = state
 
-    def commit(self, record: Record) -> None:
-        """Remember the record."""
+    def commit(self, change: Change) -> None:
+        """Remember the change."""
         if self.state is None:
             raise RuntimeError("commit before begin")
-        self.state = self.state.put(record)
+        self.state = self.state.put(change)
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -15,7 +15,7 @@ from plinkctl.aws.patience import Clock
 from plinkctl.aws.session import Clients
 from plinkctl.errors import AwsError, StateError
 from plinkctl.link import Side
-from plinkctl.state import Record, State
+from plinkctl.state import Change, State
 from plinkctl.stores import Held
 from plinkctl.stores.address import Address
 from plinkctl.stores.advice import advise
@@ -169,8 +169,8 @@ class S3Store:
         """Start with this state; it becomes durable with the first commit."""
         self._state = state
 
-    def commit(self, record: Record) -> None:
-        """Write the state with this record in it over the one that was read or written last.
+    def commit(self, change: Change) -> None:
+        """Write the state with this change in it over the one that was read or written last.
 
         Raises:
             StateError: Another has written meanwhile, and this process may never write again; or S3 could not be
@@ -180,14 +180,14 @@ class S3Store:
             raise RuntimeError("commit before begin")
         if self._lost is not None:
             raise self._lost
-        after = self._state.put(record)
+        after = self._state.put(change)
         content = encode(after, writer=self._writer)
         try:
             # Who could not write a moment ago is not patient again: others wait for this thread.
             etag = self._objects.put(self._key, content, over=self._etag, within=0 if self._unsure else PATIENCE)
         except Overtaken as overtaken:
             if self._resolved(overtaken):
-                self.commit(record)
+                self.commit(change)
                 return
             self._lost = self._taken(overtaken)
             raise self._lost from overtaken
