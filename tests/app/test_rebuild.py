@@ -4,6 +4,7 @@ One link stands for most tests here; each leaves it standing, with its states.
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,8 @@ def records(stories: Stories) -> dict[str, Any]:
 
 
 def lose(stories: Stories, *sides: Side) -> None:
-    """Delete the states of these sides."""
+    """Delete the states of these sides, and all backups."""
+    shutil.rmtree(stories.folder / "shop" / "backups", ignore_errors=True)
     for side in sides:
         (stories.folder / "shop" / f"{side}.json").unlink()
 

@@ -1,7 +1,7 @@
 """`teardown`: what the states hold, consumer first, to the proof that nothing is left."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from plinkctl import handshake, topology
@@ -57,27 +57,10 @@ def teardown(run: Run, sides: tuple[Side, ...], *, agree: Callable[[Plan], None]
     if not live:
         run.note(f"nothing is recorded for the link {run.link.name!r}; there is nothing to take down")
         return {"deleted": [], "leftovers": []}
-    if live == _BOTH and (own := _own_endpoint(run)):
-        run.consents |= {own_endpoint(own)}
     _refuse_protected(run, {side: run.state(side) for side in live})
     with seats(run, live) as opened:
         _refuse_protected(run, {side: seat.state for side, seat in opened.items()})  # by an `up` of just now
-        before = {f"{side}/{n}": r for side, seat in opened.items() for n, r in seat.state.live.items()}
-        plan = _plan(run, opened)
-        agree(plan)
-        run.audit(
-            "consent", to=f"delete {len(plan.resources)} resources", cutting=[c.endpoint_id for c in plan.connections]
-        )
-        nodes, graph = topology.recorded([seat.state for seat in opened.values()])
-        running.walk(run, opened, nodes, graph.reversed(), lifecycle.down, direction="down")
-        still = {f"{side}/{n}" for side, seat in opened.items() for n in seat.state.live}
-        deleted = [
-            {"node": key, "kind": record.kind, "id": record.id}
-            for key, record in before.items()
-            if key not in still and record.id and not record.borrowed and not KINDS[record.kind].attached
-        ]
-        leftovers = [] if still else _proof(run, opened)
-        return {"deleted": deleted, "leftovers": leftovers}
+        return take_down(run, opened, agree=agree)
 
 
 def _refuse_protected(run: Run, found: Mapping[Side, State | None]) -> None:
@@ -97,9 +80,53 @@ def _refuse_protected(run: Run, found: Mapping[Side, State | None]) -> None:
         )
 
 
-def _own_endpoint(run: Run) -> str:
-    state = run.state(Side.CONSUMER)
-    record = state.live.get(ENDPOINT.partition("/")[2]) if state else None
+def take_down(
+    run: Run, opened: Mapping[Side, Seat], *, agree: Callable[[Plan], None], keep: Collection[str] = ()
+) -> dict[str, Any]:
+    """Take away what the states of these seats hold, and look by tag that nothing is left.
+
+    Args:
+        run: The run.
+        opened: The seats.
+        agree: Asks the user; raises RefusedError when the answer is no.
+        keep: IDs that carry the same lineage and are no leftovers.
+
+    Returns:
+        `deleted` and `leftovers`, lists of node or kind and ID.
+
+    Raises:
+        RefusedError: Others are connected and the user did not agree to cut them, or the answer was no.
+    """
+    opened = _consenting(opened)
+    before = {f"{side}/{n}": r for side, seat in opened.items() for n, r in seat.state.live.items()}
+    plan = _plan(run, opened)
+    agree(plan)
+    run.audit(
+        "consent", to=f"delete {len(plan.resources)} resources", cutting=[c.endpoint_id for c in plan.connections]
+    )
+    nodes, graph = topology.recorded([seat.state for seat in opened.values()])
+    running.walk(run, opened, nodes, graph.reversed(), lifecycle.down, direction="down")
+    still = {f"{side}/{n}" for side, seat in opened.items() for n in seat.state.live}
+    deleted = [
+        {"node": key, "kind": record.kind, "id": record.id}
+        for key, record in before.items()
+        if key not in still and record.id and not record.borrowed and not KINDS[record.kind].attached
+    ]
+    leftovers = [] if still else _proof(run, opened, keep)
+    return {"deleted": deleted, "leftovers": leftovers}
+
+
+def _consenting(opened: Mapping[Side, Seat]) -> Mapping[Side, Seat]:
+    """The user who takes both sides down agrees that the one endpoint of theirs is cut off."""
+    own = _endpoint_of(opened)
+    if len(opened) < len(_BOTH) or not own:
+        return opened
+    agreed = {own_endpoint(own)}
+    return {side: replace(s, desk=replace(s.desk, consents=s.desk.consents | agreed)) for side, s in opened.items()}
+
+
+def _endpoint_of(opened: Mapping[Side, Seat]) -> str:
+    record = opened[Side.CONSUMER].state.live.get(ENDPOINT.partition("/")[2]) if Side.CONSUMER in opened else None
     return record.id if record else ""
 
 
@@ -114,13 +141,12 @@ def _plan(run: Run, opened: Mapping[Side, Seat]) -> Plan:
 
 def _others(run: Run, opened: Mapping[Side, Seat]) -> tuple[Connection, ...]:
     """Live connections of others; refused here, before anything is touched, unless the user agreed to cut them."""
-    provider, consumer = opened.get(Side.PROVIDER), opened.get(Side.CONSUMER)
+    provider, own = opened.get(Side.PROVIDER), _endpoint_of(opened)
     service = provider.state.live.get(SERVICE.partition("/")[2]) if provider else None
     if provider is None or service is None or not service.id:
         return ()
-    own = consumer.state.live.get(ENDPOINT.partition("/")[2]) if consumer else None
     found = handshake.in_states(handshake.connections(provider.aws, service.id), *handshake.LIVE)
-    others = tuple(connection for connection in found if own is None or connection.endpoint_id != own.id)
+    others = tuple(connection for connection in found if connection.endpoint_id != own)
     if others and REJECT_CONNECTIONS not in run.consents:
         listed = "; ".join(f"{c.endpoint_id} of {c.owner}, {c.state}, since {c.since or 'unknown'}" for c in others)
         ours = run.state(Side.CONSUMER)
@@ -137,7 +163,7 @@ def _others(run: Run, opened: Mapping[Side, Seat]) -> tuple[Connection, ...]:
     return others
 
 
-def _proof(run: Run, opened: Mapping[Side, Seat]) -> list[dict[str, str]]:
+def _proof(run: Run, opened: Mapping[Side, Seat], keep: Collection[str]) -> list[dict[str, str]]:
     """Look by tag, in every account, for anything that carries this link's lineage.
 
     Tag filters lag behind deletions, so what is found is looked for again for a minute before it counts.
@@ -148,6 +174,7 @@ def _proof(run: Run, opened: Mapping[Side, Seat]) -> list[dict[str, str]]:
             {"side": side.value, "kind": kind.name, "id": str(item.attrs["id"])}
             for side, seat in opened.items()
             for kind, item in tagged(seat, LINEAGE, seat.state.lineage)
+            if item.attrs["id"] not in keep
         ]
 
     found: list[dict[str, str]] = []

@@ -1,11 +1,11 @@
-"""The commands about the whole link: up, accept, reject, verify, status, teardown."""
+"""The commands about the whole link: up, accept, reject, verify, status."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from plinkctl.cli import finish
-from plinkctl.cli.boundary import ask, execute
+from plinkctl.cli.boundary import execute
 from plinkctl.cli.options import (
     ACCOUNT_ID,
     ENDPOINT_ID,
@@ -22,7 +22,6 @@ from plinkctl.link import Side
 
 if TYPE_CHECKING:
     from plinkctl.app.run import Run
-    from plinkctl.app.teardown import Plan
 
 _BOTH = (Side.PROVIDER, Side.CONSUMER)
 
@@ -152,39 +151,3 @@ def status(ctx: click.Context, /, **_: Any) -> None:
     from plinkctl.app.look import status as look  # noqa: PLC0415
 
     execute(ctx, "status", look, sides=_BOTH)
-
-
-@click.command()
-@click.argument("side", type=click.Choice([side.value for side in Side]), required=False)
-@together(
-    option("--reject-connections", is_flag=True, help="Cut live connections of others."),
-    link_options,
-    sides_options,
-    access_options,
-    output_options,
-)
-@click.pass_context
-def teardown(ctx: click.Context, /, *, side: str | None, **params: Any) -> None:
-    """Take away what this link's states hold, consumer first, to the proof that nothing is left.
-
-    \b
-    plinkctl teardown
-    plinkctl teardown provider --reject-connections --confirm NAME
-    """
-    sides = (Side(side),) if side else _BOTH
-
-    def agree(plan: "Plan") -> None:
-        for connection in plan.connections:
-            known = f"{connection.state}, since {connection.since or 'an unknown time'}"
-            click.echo(f"will be cut: {connection.endpoint_id} of account {connection.owner}, {known}", err=True)
-        places = " and ".join(f"{name} account {account}" for name, account in plan.accounts.items())
-        cut = f", cutting {len(plan.connections)} live connection(s) of others" if plan.connections else ""
-        question = f"{len(plan.resources)} resources of the link {plan.link} in {places} will be deleted{cut}"
-        ask(params, link=plan.link, question=question, severe=bool(plan.connections))
-
-    def work(run: "Run") -> dict[str, Any]:
-        from plinkctl.app.teardown import teardown as take_down  # noqa: PLC0415
-
-        return take_down(run, sides, agree=agree)
-
-    execute(ctx, f"teardown {side}" if side else "teardown", work, sides=sides)
