@@ -124,10 +124,11 @@ def test_what_vanished_is_made_again_as_another_incarnation(bench: Bench) -> Non
     after = bench.record("a")
     assert (after.phase, after.incarnation, after.id) == (Phase.READY, 2, "a-2")
     assert after.op != before.op, "a token still points at what is gone"
-    assert [r.phase for r in bench.store.history[-5:]] == [
+    assert [r.phase for r in bench.store.history[-6:]] == [
         Phase.ABSENT,
         Phase.CREATING,
         Phase.CREATING,
+        Phase.CREATED,
         Phase.CREATED,
         Phase.READY,
     ]

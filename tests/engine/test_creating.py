@@ -33,12 +33,14 @@ def test_the_intent_is_durable_before_the_call_and_the_id_before_the_first_look(
         "create a",
         "created a",  # the ID
         "probe a",
+        "created a",  # again: no call changes anything unless a commit went before
         "update a {'size': 1}",
         "probe a",  # AWS shows the change
         "probe a",  # and there is nothing more to change
         "ready a",
     ]
-    intent, sent, made, ready = bench.store.history
+    intent, sent, made, again, ready = bench.store.history
+    assert again == made
     assert (intent.attempt, intent.sent_at) == (0, None)
     assert (sent.attempt, sent.sent_at) == (1, bench.clock.epoch)
     assert (made.id, made.sent_at) == ("a-1", sent.sent_at)

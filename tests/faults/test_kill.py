@@ -16,7 +16,7 @@ from plinkctl.stores.local import read
 
 OK = Ended(0)
 KILLED = Ended(None)
-UP_WRITES = 116  # of an undisturbed `up`; asserted below, so that a new node widens the range
+UP_WRITES = 129  # of an undisturbed `up`; asserted below, so that a new node widens the range
 DOWN_WRITES = 57
 EVERY = range(1, UP_WRITES + 1)
 
@@ -66,7 +66,7 @@ def test_teardown_killed_after_each_of_its_writes_in_turn_leaves_nothing(empty: 
 def test_up_killed_in_full_flight_ends_in_the_same_world(
     empty: Running, tmp_path: Path, die_at: int, moment: Moment
 ) -> None:
-    """As many calls are under way as the walk has at that write. All 232 cases: PLINKCTL_TEST_ALL=1."""
+    """As many calls are under way as the walk has at that write. All 258 cases: PLINKCTL_TEST_ALL=1."""
     before, wanted = census(), _world_of_an_undisturbed_up(empty, tmp_path / "reference")
     assert forked(both_up, tmp_path / "s", die_at=die_at, moment=moment) == KILLED
     assert forked(both_up, tmp_path / "s") == OK

@@ -161,6 +161,7 @@ def _settle(job: Job, record: Record) -> Generator[Step, Any, tuple[Seen, bool]]
             return seen, updated
         updated = True
         detail = ", ".join([*sorted(changes), *(["tags"] if put or drop else [])])
+        yield Commit(record)  # says nothing new, but who lost a shared state to another finds it out here
         yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.UPDATE, detail=detail)
         yield Call(partial(converge, job, ctx, record.attrs, changes, put, drop))
         yield Call(partial(until_it_shows, job, ctx, record.attrs, seen))

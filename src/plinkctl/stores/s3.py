@@ -82,7 +82,7 @@ class Bucket:
                 found = objects.get(self._key(link, side))
                 if found is None:
                     return ""
-                mark = found.etag.strip('"')[:8]
+                mark = found.etag.strip('"')[:16]
                 beside = f"{side}.aside-{mark}.json"
                 with suppress(Overtaken):  # the very same content was put aside before
                     objects.put(self.address.key(link, beside), found.content, over=None)
