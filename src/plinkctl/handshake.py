@@ -48,7 +48,12 @@ def connections(aws: Clients, service_id: str) -> list[Connection]:
 def allowed_accounts(aws: Clients, service_id: str) -> frozenset[str]:
     """The accounts whose principals may connect; `*` is in it when anybody may."""
     found = aws.pages("ec2", "describe_vpc_endpoint_service_permissions", "AllowedPrincipals", ServiceId=service_id)
-    return frozenset(filter(None, (_account_of(str(item["Principal"])) for item in found)))
+    return accounts_of(str(item["Principal"]) for item in found)
+
+
+def accounts_of(principals: Iterable[str]) -> frozenset[str]:
+    """The accounts of principals; `*` is in it when it is among them."""
+    return frozenset(filter(None, map(_account_of, principals)))
 
 
 def accept(aws: Clients, service_id: str, endpoint_id: str) -> None:

@@ -226,7 +226,7 @@ _CALLED: Final = (
     ("ec2:DescribeVpcAttribute", "up teardown", "up teardown", "read"),
     ("ec2:DescribeVpcEndpointConnections", "up accept reject verify status teardown", "", "read"),
     ("ec2:DescribeVpcEndpointServiceConfigurations", "up verify status teardown", "teardown", "read"),
-    ("ec2:DescribeVpcEndpointServicePermissions", "up accept teardown", "", "read"),
+    ("ec2:DescribeVpcEndpointServicePermissions", "up accept verify status teardown", "", "read"),
     ("ec2:DescribeVpcEndpointServices", "", "up", "read"),
     ("ec2:DescribeVpcEndpoints", "teardown", "up verify status teardown", "read"),
     ("ec2:DescribeVpcs", "up teardown", "up teardown", "read"),

@@ -5,10 +5,11 @@ from typing import Any
 
 import boto3
 import pytest
-from links import CONSUMER, PROVIDER, Stories, offered
+from links import CONSUMER, PROVIDER, Stories, Story, offered
 
 from plinkctl.app.connections import accept, reject
 from plinkctl.errors import PlinkError, StateError
+from plinkctl.events import Called, Event
 from plinkctl.sandbox import daemon, remote
 
 
@@ -85,6 +86,36 @@ def test_whoever_may_come_because_anybody_may_is_still_a_stranger(yard: Yard) ->
     assert ids(yard.accept()["pending"]) == {asked}
     assert yard.exit == 8
     assert ids(yard.accept(asked)["accepted"]) == {asked}
+
+
+def test_whoever_was_let_in_by_hand_is_a_stranger(yard: Yard, account: Any) -> None:
+    yard.allow(PROVIDER)
+    account("provider").client("ec2").modify_vpc_endpoint_service_permissions(
+        ServiceId=yard.offer["service_id"], AddAllowedPrincipals=[f"arn:aws:iam::{CONSUMER}:root", "*"]
+    )
+    asked = yard.ask()
+    assert ids(yard.accept()["pending"]) == {asked}
+    assert (yard.exit, yard.stories.last.writes) == (8, [])
+    assert ids(yard.accept(accounts=(CONSUMER,))["accepted"]) == {asked}
+
+
+@pytest.mark.parametrize("how", ["named", "allowed"])
+def test_one_that_is_rejected_between_the_look_and_the_acceptance_is_not_accepted(yard: Yard, how: str) -> None:
+    asked = yard.ask()
+    theirs = boto3.Session(profile_name="provider").client("ec2")
+
+    def reject_at_the_first_look(event: Event) -> None:
+        if isinstance(event, Called) and event.operation == "describe_vpc_endpoint_connections":
+            yard.stories.last.run.observer = lambda _: None
+            theirs.reject_vpc_endpoint_connections(ServiceId=yard.offer["service_id"], VpcEndpointIds=[asked])
+
+    story = Story(yard.stories.folder, yard.stories.link)
+    story.run.observer = reject_at_the_first_look
+    yard.stories.last = story
+    data = accept(story.run, endpoint_ids=[asked] if how == "named" else [], accounts=(), wait=False)
+    assert data["accepted"] == []
+    assert story.errors[0].code == "connection_ended"
+    assert yard.state(asked) == "rejected"
 
 
 def test_only_the_named_one_is_accepted_and_the_others_are_told_truly(yard: Yard) -> None:

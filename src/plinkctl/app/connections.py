@@ -28,8 +28,9 @@ def accept(run: Run, *, endpoint_ids: Collection[str], accounts: Collection[str]
     Returns:
         `service_id`, `accepted`, `pending`.
     """
-    aws, service_id = _service(run)
-    trusted = frozenset(accounts) or handshake.allowed_accounts(aws, service_id)
+    aws, service_id, known = _service(run)
+    # Those plinkctl let in, as far as they still are: who was added by hand, or taken away, is a stranger.
+    trusted = frozenset(accounts) or handshake.allowed_accounts(aws, service_id) & known
 
     def wanted(connection: Connection) -> bool:
         if endpoint_ids:
@@ -47,14 +48,20 @@ def accept(run: Run, *, endpoint_ids: Collection[str], accounts: Collection[str]
     _check_named(endpoint_ids, found, service_id)
 
     accepted = [c for c in found if wanted(c) and c.known_state == PENDING_ACCEPTANCE]
+    names: set[str] = set()
     for connection in accepted:
+        if connection not in handshake.connections(aws, service_id):
+            continue  # somebody rejected or withdrew it since; the answer below tells what it is now
         handshake.accept(aws, service_id, connection.endpoint_id)
         run.note(f"accepted {connection.endpoint_id} of {connection.owner}")
-    names = {c.endpoint_id for c in accepted}
+        names.add(connection.endpoint_id)
+    changed = {c.endpoint_id for c in accepted} - names
     found = _settled(run, aws, service_id, [c for c in found if wanted(c)]) if wait else []
     found = found or handshake.connections(aws, service_id)
     pending = [c for c in handshake.in_states(found, PENDING_ACCEPTANCE) if c.endpoint_id not in names]
-    _tell_ended(run, [c for c in found if c.endpoint_id in {*names, *endpoint_ids} and c.known_state not in LIVE])
+    _tell_ended(
+        run, [c for c in found if c.endpoint_id in {*names, *changed, *endpoint_ids} and c.known_state not in LIVE]
+    )
     if pending:
         run.report.fail(_left_alone(pending, named=bool(endpoint_ids), trusted=trusted))
     elif wait and not names and not any(wanted(c) and c.known_state in LIVE for c in found):
@@ -127,7 +134,7 @@ def reject(run: Run, *, endpoint_ids: Collection[str]) -> dict[str, Any]:
     Returns:
         `service_id`, `rejected`.
     """
-    aws, service_id = _service(run)
+    aws, service_id, _ = _service(run)
     found = _watch(
         run,
         aws,
@@ -148,8 +155,8 @@ def reject(run: Run, *, endpoint_ids: Collection[str]) -> dict[str, Any]:
     return {"service_id": service_id, "rejected": [c.to_json() for c in found if c.endpoint_id in names]}
 
 
-def _service(run: Run) -> tuple[Clients, str]:
-    """The provider's clients and the service recorded in its state."""
+def _service(run: Run) -> tuple[Clients, str, frozenset[str]]:
+    """The provider's clients, the service recorded in its state, and the accounts recorded as allowed."""
     state = run.state(Side.PROVIDER)
     record = state.live.get(SERVICE.partition("/")[2]) if state else None
     if record is None or not record.id:
@@ -162,7 +169,7 @@ def _service(run: Run) -> tuple[Clients, str]:
     identity = aws.identity()
     running.guard(run, state, identity, Side.PROVIDER)
     running.started(run, {Side.PROVIDER: (identity, aws)})
-    return aws, record.id
+    return aws, record.id, handshake.accounts_of(record.params.get("principals") or ())
 
 
 def _watch(run: Run, aws: Clients, service_id: str, **wait: Any) -> list[Connection]:

@@ -10,7 +10,7 @@ from plinkctl.app.up import side_data
 from plinkctl.errors import AwsError, StateError
 from plinkctl.link import Side
 from plinkctl.state import State
-from plinkctl.verify import Half, states
+from plinkctl.verify import Half, openness, states
 
 
 def status(run: Run) -> dict[str, Any]:
@@ -29,7 +29,9 @@ def status(run: Run) -> dict[str, Any]:
         sides[-1]["endpoint_state"] = endpoint_state
         drawn["endpoint"] = {**drawn["endpoint"], "state": endpoint_state}
         drawn["connection"] = endpoint_state
-    checks = states(provider, consumer) if consumer is not None and consumer.record("endpoint") else []
+    checks = [openness(provider)] if provider is not None and provider.record("service") else []
+    if consumer is not None and consumer.record("endpoint"):
+        checks = states(provider, consumer)
     return {
         "name": run.link.name,
         "sides": sides,

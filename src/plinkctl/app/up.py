@@ -49,6 +49,7 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
         orphans = _orphans(nodes, opened)
         _refuse_replacements(nodes, opened)
         _protect(run, opened, on=False)
+        _write_up_public(run, opened)
         graph = topology.graph(nodes)
         walked = running.walk(run, opened, nodes, graph, lifecycle.up, direction="up", held_ends=held_ends)
         if orphans and not walked.failed:
@@ -57,6 +58,16 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
         if not walked.failed:  # what is half made may still have to go
             _protect(run, opened, on=True)
         return {side: side_data(seat.state) for side, seat in opened.items()}
+
+
+def _write_up_public(run: Run, opened: Mapping[Side, Seat]) -> None:
+    """The reason for letting anybody ask goes into the audit file, when that is new."""
+    provider, seat = run.link.provider, opened.get(Side.PROVIDER)
+    if provider is None or seat is None or "*" not in provider.allow:
+        return
+    service = seat.state.live.get(SERVICE.partition("/")[2])
+    if service is None or "*" not in (service.params.get("principals") or ()):
+        run.audit("consent", Side.PROVIDER, to="let anybody ask to connect", reason=provider.allow_public)
 
 
 def _protect(run: Run, opened: Mapping[Side, Seat], *, on: bool) -> None:

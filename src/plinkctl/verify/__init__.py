@@ -86,6 +86,7 @@ def states(provider: Half | None, consumer: Half) -> list[Check]:
     return [
         _endpoint(consumer),
         _service(provider),
+        openness(provider),
         _connection(provider, consumer),
         _targets(provider),
         _function(consumer),
@@ -182,6 +183,31 @@ def _service(provider: Half | None) -> Check:
         fixes={},
         missing="plinkctl provider up",
     )
+
+
+def openness(provider: Half | None) -> Check:
+    """Whether anybody may connect whom the state does not know of: somebody may have opened the service by hand."""
+    name = "only those asked for may connect"
+    record = provider.record("service") if provider else None
+    if provider is None or record is None or provider.aws is None:
+        detail = provider.unseen if provider and record else _NOT_OURS
+        return Check(layer="service", name=name, side=_P, result="unknown", detail=detail)
+    wanted = frozenset(record.params.get("principals") or ())
+    try:
+        found = provider.aws.pages(
+            "ec2", "describe_vpc_endpoint_service_permissions", "AllowedPrincipals", ServiceId=record.id
+        )
+        described = provider.aws.read("ec2", "describe_vpc_endpoint_service_configurations", ServiceIds=[record.id])
+    except AwsError as error:
+        return Check(layer="service", name=name, side=_P, result="unknown", detail=str(error.why))
+    more = sorted({str(item["Principal"]) for item in found} - wanted)
+    told = ["anybody (*) may ask to connect" if "*" in more else f"also allowed: {', '.join(more)}"] if more else []
+    if record.params.get("acceptance_required") and not described["ServiceConfigurations"][0]["AcceptanceRequired"]:
+        told.append("nobody has to be accepted any more")
+    if told:
+        detail = f"{'; '.join(told)}; plinkctl did not do that"
+        return Check(layer="service", name=name, side=_P, result="warning", detail=detail, fix="plinkctl provider up")
+    return Check(layer="service", name=name, side=_P, result="ok", detail=", ".join(sorted(wanted)) or "nobody")
 
 
 def _connection(provider: Half | None, consumer: Half) -> Check:
