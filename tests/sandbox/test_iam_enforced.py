@@ -237,9 +237,34 @@ def test_objects_are_read_and_written_by_who_may(
 def test_a_key_no_request_is_given_here_allows_nothing(
     somebody: Callable[..., Any], refused: Callable[..., str]
 ) -> None:
-    for condition in ({"Null": {"ec2:VpceMultiRegion": "true"}}, {"StringNotEquals": {"aws:ResourceAccount": "1"}}):
+    for condition in ({"Null": {"ec2:SourceInstanceARN": "true"}}, {"StringNotEquals": {"aws:ResourceAccount": "1"}}):
         ec2 = somebody(allow("ec2:*", Condition=condition))("ec2")
         refused("UnauthorizedOperation", ec2.create_vpc, CidrBlock="10.0.0.0/16")
+
+
+def test_a_user_may_no_more_than_the_boundary_says(
+    somebody: Callable[..., Any], provider: Side, refused: Callable[..., str]
+) -> None:
+    iam, ec2 = provider.client("iam"), somebody(allow("ec2:*"))("ec2")
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow("ec2:Describe*")]})
+    bound = iam.create_policy(PolicyName="bound", PolicyDocument=document)["Policy"]["Arn"]
+    ec2.create_vpc(CidrBlock="10.0.0.0/16")
+    iam.put_user_permissions_boundary(UserName="somebody-0", PermissionsBoundary=bound)
+    told = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": bound}
+    assert iam.get_user(UserName="somebody-0")["User"]["PermissionsBoundary"] == told
+    assert not any("PermissionsBoundary" in one for one in iam.list_users()["Users"])
+    ec2.describe_vpcs()
+    message = refused("UnauthorizedOperation", ec2.create_vpc, CidrBlock="10.1.0.0/16")
+    assert message.endswith("because no permissions boundary allows the ec2:CreateVpc action")
+    refused("DeleteConflict", iam.delete_policy, PolicyArn=bound)
+    iam.delete_user_permissions_boundary(UserName="somebody-0")
+    refused("NoSuchEntity", iam.delete_user_permissions_boundary, UserName="somebody-0")
+    ec2.create_vpc(CidrBlock="10.1.0.0/16")
+    gone = {"PermissionsBoundary": f"{bound}x"}
+    refused("NoSuchEntity", iam.put_user_permissions_boundary, UserName="somebody-0", **gone)
+    refused("NoSuchEntity", iam.create_user, UserName="bounded", **gone)
+    made = iam.create_user(UserName="bounded", PermissionsBoundary=bound)["User"]
+    assert made["PermissionsBoundary"] == told
 
 
 def test_load_balancers_of_one_scheme_and_callers_by_their_tags(

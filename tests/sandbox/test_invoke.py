@@ -85,6 +85,7 @@ def test_the_process_has_no_environment_and_no_credentials_of_ours(here: Any, mo
         import os, sys
         def handler(event, context):
             return {"environment": dict(os.environ), "isolated": sys.flags.isolated, "path": sys.path,
+                    "modules": list(sys.modules),
                     "here": os.getcwd(), "input": sys.stdin.read(), "leader": os.getpgid(0) == os.getpid()}
         """
     )
@@ -108,6 +109,7 @@ def test_the_process_has_no_environment_and_no_credentials_of_ours(here: Any, mo
         "TZ",
     }
     assert got["isolated"] == 1
+    assert "network" not in got["modules"]  # ours; the function may have one of that name
     assert "/ours" not in got["path"]
     assert got["here"] == got["environment"]["LAMBDA_TASK_ROOT"]
     assert (got["input"], got["leader"]) == ("", True)

@@ -284,6 +284,72 @@ def test_a_session_can_assume_the_next_role(
     assert answer(assume, side=consumer, RoleArn=asked["RoleArn"]) == ("AccessDenied", 403)
 
 
+def test_the_tags_of_a_session_are_allowed_by_the_trust_policy_and_seen_by_conditions(
+    served: gateway.Server, sandbox: world.World, provider: Any, consumer: Any, role: Callable[..., str]
+) -> None:
+    def trust(*actions: str, who: str = CONSUMER, **condition: Any) -> str:
+        statement = {"Effect": "Allow", "Principal": {"AWS": who}, "Action": list(actions), "Condition": condition}
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    iam = provider.client("iam")
+    role(trust("sts:AssumeRole"), Tags=[{"Key": "Team", "Value": "red"}, {"Key": "floor", "Value": "1"}])
+    tags = [{"Key": "team", "Value": "blue"}, {"Key": "stage", "Value": "one"}]
+    assert answer(assume, side=consumer, Tags=tags) == ("AccessDenied", 403)
+    only: dict[str, Any] = {
+        "StringEquals": {"aws:RequestTag/team": "blue"},
+        "ForAllValues:StringEquals": {"sts:TransitiveTagKeys": "stage"},
+    }
+    iam.update_assume_role_policy(RoleName="deploy", PolicyDocument=trust("sts:AssumeRole", "sts:TagSession", **only))
+    assert answer(assume, side=consumer, Tags=[{"Key": "team", "Value": "green"}]) == ("AccessDenied", 403)
+    assert answer(assume, side=consumer, Tags=tags, TransitiveTagKeys=["team"]) == ("AccessDenied", 403)
+    first = assume(consumer, Tags=tags, TransitiveTagKeys=["stage"])["Credentials"]
+    # The session's own tag comes before the role's; the role's others are still there.
+    rights = trust("ec2:CreateVpc")
+    document = json.loads(rights)
+    document["Statement"][0] |= {"Resource": "*", "Condition": {"StringEquals": {
+        "aws:PrincipalTag/team": "blue", "aws:PrincipalTag/floor": "1"}}}  # fmt: skip
+    del document["Statement"][0]["Principal"]
+    iam.put_role_policy(RoleName="deploy", PolicyName="p", PolicyDocument=json.dumps(document))
+    sandbox.enforced = True
+    assert client(served.url, first, "ec2").create_vpc(CidrBlock="10.8.0.0/16")
+    iam.tag_role(RoleName="deploy", Tags=[{"Key": "floor", "Value": "2"}])
+    assert answer(client(served.url, first, "ec2").create_vpc, CidrBlock="10.7.0.0/16")[0] == "UnauthorizedOperation"
+    # What is transitive goes over into the next session, and cannot be given anew; the rest stays behind.
+    sandbox.enforced = False
+    by_tag: dict[str, Any] = {
+        "StringEquals": {"aws:PrincipalTag/stage": "one"},
+        "Null": {"aws:PrincipalTag/team": "true"},
+    }
+    iam.create_role(RoleName="next", AssumeRolePolicyDocument=trust("sts:AssumeRole", "sts:TagSession", who=ROLE))
+    iam.create_role(RoleName="last", AssumeRolePolicyDocument=trust("sts:AssumeRole", who="*", **by_tag))
+    sts = client(served.url, first, "sts")
+    asked = {"RoleArn": "arn:aws:iam::111111111111:role/next", "RoleSessionName": "two"}
+    last = asked | {"RoleArn": "arn:aws:iam::111111111111:role/last"}
+    assert answer(sts.assume_role, **last) == ("AccessDenied", 403)
+    refused = answer(sts.assume_role, **asked, Tags=[{"Key": "Stage", "Value": "two"}])
+    assert refused == ("ValidationError", 400)
+    second = sts.assume_role(**asked)["Credentials"]
+    assert client(served.url, second, "sts").assume_role(**last)["Credentials"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Tags": [{"Key": "a", "Value": "1"}, {"Key": "A", "Value": "2"}]},
+        {"Tags": [{"Key": f"k{number}", "Value": "v"} for number in range(51)]},
+        {"Tags": [{"Key": "a", "Value": "x" * 257}]},
+        {"Tags": [{"Key": "a", "Value": "1"}], "TransitiveTagKeys": ["b"]},
+    ],
+)
+def test_tags_a_session_cannot_have(consumer: Any, role: Callable[..., str], wrong: dict[str, Any]) -> None:
+    both = ["sts:AssumeRole", "sts:TagSession"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": CONSUMER}, "Action": both}
+    role(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    settings = Config(parameter_validation=False)
+    sts = consumer.session.client("sts", endpoint_url=consumer.url, config=settings)
+    assert answer(sts.assume_role, RoleArn=ROLE, RoleSessionName="run", **wrong) == ("ValidationError", 400)
+
+
 @pytest.mark.parametrize("seconds", [899, 3601, 43201])
 def test_a_session_is_neither_too_short_nor_too_long(consumer: Any, role: Callable[..., str], seconds: int) -> None:
     role(trusting(CONSUMER))

@@ -62,6 +62,7 @@ PARTS: Final = (
     "plinkctl.sandbox.monitoring",
     "plinkctl.sandbox.storage.buckets",
     "plinkctl.sandbox.access.sessions",
+    "plinkctl.sandbox.access.users",
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -8,6 +8,7 @@ their own way; those to the other services in `enforce`. Both functions want the
 from __future__ import annotations
 
 import logging
+import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from plinkctl.sandbox.door.protocol import Asked
 
 _log: Final = logging.getLogger(__name__)
+_TAG: Final = re.compile(r"Tags\.member\.\d+\.Key")
 
 
 def identify(asked: Asked, environ: dict[str, Any], body: bytes) -> Caller | Response:
@@ -107,5 +109,12 @@ def _for_role(asked: Asked, environ: Mapping[str, Any], body: bytes, caller: Cal
     role = sessions.role_of(arn)
     # A role that is not there trusts nobody; AWS does not say which it is.
     documents = [parsed(role.assume_role_policy_document)] if role else []
-    question = Question(action="sts:AssumeRole", resource=arn, context=context)
-    yield question, role.account_id if role else None, documents
+    owner = role.account_id if role else None
+    tags = {value: given.get(f"{name[:-3]}Value", "") for name, value in given.items() if _TAG.fullmatch(name)}
+    onwards = [value for name, value in given.items() if name.startswith("TransitiveTagKeys.member.")]
+    context |= {f"aws:requesttag/{key.lower()}": [value] for key, value in tags.items()}
+    context |= {"aws:tagkeys": list(tags)} if tags else {}
+    context |= {"sts:transitivetagkeys": onwards} if onwards else {}
+    yield Question(action="sts:AssumeRole", resource=arn, context=context), owner, documents
+    if tags:
+        yield Question(action="sts:TagSession", resource=arn, context=context), owner, documents

@@ -12,6 +12,7 @@ from moto.iam.models import iam_backends
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.access.policy import Policies, parsed
+from plinkctl.sandbox.access.users import boundary_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Session:
         name: the session's name; empty for a user's.
         role_arn, role_id: of the role it is of; empty for a user's.
         policy: the session policy given when it was made.
+        tags: its tags.
+        transitive: the keys of those that go over into whatever session is begun with this one.
     """
 
     token: str = field(repr=False)
@@ -32,6 +35,8 @@ class Session:
     role_arn: str = ""
     role_id: str = ""
     policy: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    transitive: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def policies(caller: Caller) -> Policies:
     if (user := caller.user) is not None:
         groups = iam.get_groups_for_user(user.name)
         documents = [*_documents(user), *[one for group in groups for one in _documents(group)]]
-        return Policies(identity=documents, boundary=_boundary(iam, getattr(user, "permissions_boundary_arn", None)))
+        return Policies(identity=documents, boundary=_boundary(iam, boundary_of(user)))
     role = next((one for one in iam.get_roles() if one.arn == caller.principal), None)
     session = caller.session.policy if caller.session else None
     return Policies(
@@ -113,17 +118,21 @@ def context(caller: Caller, region: str) -> dict[str, list[str]]:
     }
     if caller.user is not None:
         found["aws:username"] = caller.user.name
-    tags = {f"aws:principaltag/{tag['Key'].lower()}": tag["Value"] for tag in _tags(caller)}
+    tags = {f"aws:principaltag/{key}": value for key, value in _tags(caller).items()}
     return {key: [value] for key, value in (found | tags).items()}
 
 
-def _tags(caller: Caller) -> list[dict[str, str]]:
-    """Those of the user, or of the role; session tags are not here."""
+def _tags(caller: Caller) -> dict[str, str]:
+    """Those of the user, or of the role, keys in lower case; a session's own come before its role's."""
     iam: Any = iam_backends[caller.account]["aws"]
     if caller.user is not None:
-        return list(iam.tagger.list_tags_for_resource(caller.user.arn)["Tags"])
-    role = next((one for one in iam.get_roles() if one.arn == caller.principal), None)
-    return list(role.tags or []) if role else []
+        tags = iam.tagger.list_tags_for_resource(caller.user.arn)["Tags"]
+    else:
+        role = next((one for one in iam.get_roles() if one.arn == caller.principal), None)
+        tags = (role.tags if role else None) or []
+    found = {tag["Key"].lower(): tag["Value"] for tag in tags}
+    own = caller.session.tags if caller.session else {}
+    return found | {key.lower(): value for key, value in own.items()}
 
 
 def _documents(holder: Any) -> list[Any]:

@@ -25,6 +25,8 @@ _USUAL: Final = 3600
 _CHAINED: Final = 3600
 _USERS_USUAL: Final = 43200
 _USERS_LONGEST: Final = 129600
+#: Session tags at most (IAM's guide, "Pass session tags in AWS STS").
+_TAGS: Final = 50
 _NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _ROLE: Final = re.compile(r"arn:aws:iam::(?P<account>\d{12}):role/(?:.*/)?(?P<name>[^/]+)")
 
@@ -61,6 +63,7 @@ def _assume_role(_original: Any, self: Any) -> ActionResult:
     policy = self._get_param("Policy")
     if policy is not None:
         _checked(policy)
+    tags, transitive = _tags(self, caller.session)
     session = Session(
         token=random_session_token(),
         expires=world.now() + seconds,
@@ -68,6 +71,8 @@ def _assume_role(_original: Any, self: Any) -> ActionResult:
         role_arn=role.arn,
         role_id=role.id,
         policy=policy,
+        tags=tags,
+        transitive=transitive,
     )
     key = _given(role.account_id, session)
     assumed = Caller(role.account_id, key.secret_access_key, None, session)
@@ -120,6 +125,28 @@ def _seconds(response: Any, usual: int, longest: int) -> int:
     if seconds > longest:
         raise _invalid("durationSeconds", seconds, f"have value less than or equal to {longest}")
     return seconds
+
+
+def _tags(response: Any, former: Session | None) -> tuple[dict[str, str], frozenset[str]]:
+    """The tags of a new session, and which of them go on: those asked for, and the former session's that go on.
+
+    Raises:
+        STSValidationError: they cannot be. AWS's codes and words are not known for each of these.
+    """
+    asked = {str(tag["Key"]): str(tag.get("Value", "")) for tag in response._get_param("Tags", [])}
+    onwards = {str(key) for key in response._get_param("TransitiveTagKeys", [])}
+    inherited = {key: former.tags[key] for key in former.transitive} if former else {}
+    if len({key.lower() for key in asked}) < len(response._get_param("Tags", [])):
+        raise STSValidationError("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+    if wrong := [key for key, value in asked.items() if not 0 < len(key) <= 128 or len(value) > 256]:
+        raise _invalid("tags", wrong[0], "have a key of 1 to 128 and a value of at most 256 characters")
+    if len(asked) > _TAGS:
+        raise _invalid("tags", len(asked), f"have length less than or equal to {_TAGS}")
+    if strange := sorted(onwards - asked.keys()):
+        raise STSValidationError(f"The transitive tag key '{strange[0]}' is not among the tags of the session.")
+    if again := sorted(key for key in asked if key.lower() in {one.lower() for one in inherited}):
+        raise STSValidationError(f"The tag '{again[0]}' is inherited from the session before and cannot be given anew.")
+    return {**inherited, **asked}, frozenset(onwards | inherited.keys())
 
 
 def _checked(policy: str) -> None:

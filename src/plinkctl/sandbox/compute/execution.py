@@ -1,7 +1,7 @@
 """One invocation of a function, in a process of its own, from start to end.
 
 The process is given the function's code and settings and nothing of ours: no credentials, no environment, no folder but
-its own. It leads a process group and a session, so that whatever the function starts ends with it. `runner` is what
+its own. It leads a process group and a session, so that whatever the function starts ends with it. `inside` is what
 runs in it. Nothing here knows of moto or holds a lock.
 """
 
@@ -26,7 +26,7 @@ from typing import IO, Any, Final
 
 from plinkctl.sandbox.compute.isolation import Isolation, Relay
 
-_RUNNER: Final = Path(__file__).with_name("runner.py")
+_INSIDE: Final = Path(__file__).with_name("inside")
 #: Seconds Lambda gives a function to load, apart from its timeout.
 _INIT: Final = 10.0
 #: Lambda's limit for unzipped code, and what is read of a log, in bytes.
@@ -112,7 +112,7 @@ def _supervise(job: Job, root: Path, environment: dict[str, str], log: IO[bytes]
     channel = relay.channel.fileno() if relay else None
     reading, writing = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-I", str(_RUNNER)],
+        [sys.executable, "-I", str(_INSIDE)],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,

@@ -4,7 +4,7 @@ Without it only what goes through Python's `socket` module is held to the fabric
 and C libraries find no network at all. An ordinary user may make such a namespace on most Linux systems (inside a user
 namespace), but containers and some distributions forbid it; so it is asked for, and tried first.
 
-The function's process enters the namespace itself (`runner`), before it has a second thread. What stays open between it
+The function's process enters the namespace itself (`inside`), before it has a second thread. What stays open between it
 and the outside is one channel, a Unix socket both ends of which were made here: over it the function hands out one
 end of a stream for each connection it makes, and a `Relay` carries that stream to the fabric.
 """
@@ -18,7 +18,7 @@ import socket
 import threading
 from typing import Final, Literal
 
-from plinkctl.sandbox.compute.runner import enter_namespace
+from plinkctl.sandbox.compute.inside.network import enter_namespace
 
 Isolation = Literal["kernel", "shim"]
 

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
-from moto.iam.exceptions import DeleteConflictException, NotFoundException
+from moto.iam.exceptions import NotFoundException
 from moto.iam.models import AWSManagedPolicy, IAMBackend, Role, iam_backends
 from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
 from moto.iam.responses import IamResponse
@@ -120,14 +120,6 @@ def _delete_boundary(original: Any, self: Any, role_name: str) -> None:
     if not self.get_role(role_name).permissions_boundary_arn:
         raise NotFoundException(f"The permissions boundary of role {role_name} cannot be found.")
     original(self, role_name)
-
-
-@override(IAMBackend, "delete_policy")
-def _delete_managed(original: Any, self: Any, policy_arn: str) -> None:
-    """DeletePolicy: not while a role has it, attached or as its boundary."""
-    if any(policy_arn in (*role.managed_policies, role.permissions_boundary_arn) for role in self.roles.values()):
-        raise DeleteConflictException("Cannot delete a policy attached to entities.")
-    original(self, policy_arn)
 
 
 @override(IAMBackend, "remove_role_from_instance_profile")

@@ -19,38 +19,27 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.access import gate
-from plinkctl.sandbox.access.enforce import DeniedError
-from plinkctl.sandbox.door import catalogue, control, protocol, refusals, strikes, threshold
+from plinkctl.sandbox.door import control, protocol, refusals, strikes, threshold
 from plinkctl.sandbox.door.calls import Calls
 from plinkctl.sandbox.door.faults import Late
+from plinkctl.sandbox.door.moto import Moto
 from plinkctl.sandbox.door.wires import HOST, WIRE, Listener, Wire, loopback
 from plinkctl.sandbox.fabric.wire import Fabric
-from plinkctl.sandbox.manners.visibility import READS
 from plinkctl.sandbox.names.server import PublicDns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-    from flask import Flask
-
     from plinkctl.sandbox.access.principals import Caller
     from plinkctl.sandbox.door.rules import Rule
     from plinkctl.sandbox.keeping import Keeper, Kept
 
 _log: Final = logging.getLogger(__name__)
-#: Loaded before the first caller comes, who would otherwise wait for their modules.
-_WARM: Final = ("ec2", "elbv2", "iam", "sts", "awslambda", "logs")
-
-
-#: Calls that read by their name, and yet give away keys.
-_GIVING: Final = frozenset({"GetSessionToken", "GetFederationToken"})
 
 
 class Gateway:
@@ -62,6 +51,7 @@ class Gateway:
         token: what opens the control paths.
 
     Attributes:
+        moto: what answers calls that are let through.
         keeper: what puts the world aside, if it is kept at all.
     """
 
@@ -71,15 +61,10 @@ class Gateway:
         self.calls = Calls()
         self.keeper: Keeper | None = None
         self._token = token
-        self._moto = DomainDispatcherApplication(_backend_app)
+        self.moto = Moto(sandbox.lock, self.changed)
         self._tally = threading.Lock()
         self._inside = 0
         self._last = time.monotonic()
-
-    def warm_up(self) -> None:
-        """Load the services a link needs, so that no first call has to wait for imports."""
-        for service in _WARM:
-            self._moto.app_instances[service] = _backend_app(service)
 
     @contextlib.contextmanager
     def still(self) -> Iterator[None]:
@@ -185,43 +170,8 @@ class Gateway:
             started = time.monotonic()
             asked = protocol.read(late.environ, late.body)
             environ = {**late.environ, "wsgi.errors": sys.stderr, "wsgi.input": io.BytesIO(late.body)}
-            response = self.answer_of_moto(environ, asked)  # it was admitted when it came
+            response = self.moto.answer(environ, asked)  # it was admitted when it came
             self.calls.note(asked, late.account, response, since=started, fault=f"{late.rule}: landed late")
-
-    def answer_of_moto(self, environ: dict[str, Any], asked: protocol.Asked) -> Response:
-        """moto's answer, or an answer in its place: whatever goes wrong, the client gets something it can read."""
-        if wrong := catalogue.unanswerable(asked):
-            return refusals.refusal(asked, wrong.code, wrong.message, status=wrong.status)
-        # moto would believe this header before the key, and answer for the other account.
-        environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
-        try:
-            with self.world.lock:
-                try:
-                    return Response.from_app(self._moto, environ, buffered=True)
-                finally:
-                    if not asked.action.startswith(READS) or asked.action in _GIVING:
-                        self.changed()
-        except DeniedError as denied:
-            return refusals.denied(asked, str(denied))
-        except NotImplementedError as error:
-            return refusals.refusal(
-                asked, "InvalidAction", f"The local AWS does not implement {asked.service}:{asked.action} ({error})"
-            )
-        except (NotFound, MethodNotAllowed):
-            return refusals.refusal(
-                asked,
-                "UnknownOperationException",
-                f"The local AWS knows no {asked.service}: {asked.action}",
-                status=404,
-            )
-        except HTTPException as error:
-            return Response.force_type(error.get_response(environ), environ)
-        except Exception:  # noqa: BLE001 - the traceback is for the sandbox's own log, never for a client
-            if wrong := catalogue.unheard_of(asked) or catalogue.lacking(asked):
-                return refusals.refusal(asked, wrong.code, wrong.message, status=wrong.status)
-            _log.exception("%s:%s failed", asked.service, asked.action)
-            code = "InternalError" if asked.protocol in ("ec2", "rest-xml") else "InternalFailure"
-            return refusals.refusal(asked, code, "An internal error of the local AWS; its log has more", status=500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +198,7 @@ class _Call:
         with self.gateway.world.lock:
             if refused := gate.refused(self.asked, environ, sent, self.caller):
                 return refused
-        return self.gateway.answer_of_moto(environ, self.asked)
+        return self.gateway.moto.answer(environ, self.asked)
 
     def first_answer(self, rule: Rule, answer: bytes) -> bytes:
         """The body the same call had when this rule fired on it first; from then on this one."""
@@ -267,15 +217,6 @@ def _wait(rules: list[Rule], when: str) -> None:
     """Wait as long as those rules say that wait then."""
     if seconds := sum(rule.seconds or 0.0 for rule in rules if rule.when == when):
         time.sleep(seconds)
-
-
-def _backend_app(service: Any) -> Flask:
-    """moto's application for one service, with errors let through to the gateway instead of made into web pages."""
-    app = create_backend_app(service)
-    app.debug = False
-    app.config["PROPAGATE_EXCEPTIONS"] = True
-    app.config["TRAP_HTTP_EXCEPTIONS"] = True
-    return app
 
 
 class Server:
@@ -351,7 +292,7 @@ def serve(
         if kept:
             gateway.calls.go_on_from(kept.numbers[0])
             fabric.go_on_from(kept.numbers[1])
-        gateway.warm_up()
+        gateway.moto.warm_up()
         server = Server(gateway, dns, token=token, port=port, rather=rather)
         opened.pop_all()  # from here on they are the server's to close
         return server
