@@ -84,6 +84,20 @@ def test_a_subnet_is_found_by_its_ipv6_block(provider: Side) -> None:
         assert [one["SubnetId"] for one in found] == [made["SubnetId"]], name
 
 
+def test_a_subnet_is_found_by_its_zone_in_every_spelling(provider: Side) -> None:
+    ec2, vpc_id, subnets = vpc(provider)
+    zone = ec2.describe_subnets(SubnetIds=subnets[:1])["Subnets"][0]["AvailabilityZone"]
+    for name, value in (
+        ("availability-zone-id", ZONES[0]),
+        ("availabilityZoneId", ZONES[0]),
+        ("availability-zone", zone),
+        ("availabilityZone", zone),
+    ):
+        asked = [{"Name": name, "Values": [value]}, {"Name": "vpc-id", "Values": [vpc_id]}]
+        found = ec2.describe_subnets(Filters=asked)["Subnets"]
+        assert [one["SubnetId"] for one in found] == subnets[:1], name
+
+
 def test_dhcp_options_are_tagged_as_they_are_made(provider: Side) -> None:
     ec2 = provider.client("ec2")
     tags = [{"Key": "Name", "Value": "mine"}]

@@ -183,6 +183,7 @@ def _subnet_filter(original: Any, self: Any, filter_name: str, method_name: str 
     six = list(self.ipv6_cidr_block_associations.values())
     ours = {
         "availability-zone-id": self.availability_zone_id,
+        "availabilityZoneId": self.availability_zone_id,  # its other spelling, which Terraform has
         "available-ip-address-count": str(self.available_ip_address_count),
         "ipv6-cidr-block-association.association-id": list(self.ipv6_cidr_block_associations),
         "ipv6-cidr-block-association.ipv6-cidr-block": [one["ipv6CidrBlock"] for one in six],
