@@ -216,6 +216,22 @@ def function(side: Side, role: str, **more: Any) -> Any:
     return client
 
 
+def test_a_function_is_a_target_without_a_port(consumer: Side, role: str, refused: Callable[..., str]) -> None:
+    function(consumer, role)
+    arn = consumer.client("lambda").get_function(FunctionName="f")["Configuration"]["FunctionArn"]
+    elb = consumer.client("elbv2")
+    group = elb.create_target_group(Name="fn", TargetType="lambda")["TargetGroups"][0]["TargetGroupArn"]
+    refused("InvalidTarget", elb.register_targets, TargetGroupArn=group, Targets=[{"Id": "10.0.0.1"}])
+    elb.register_targets(TargetGroupArn=group, Targets=[{"Id": arn}])
+    [told] = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    assert told["Target"] == {"Id": arn}
+    assert told["TargetHealth"]["State"] == "unavailable"
+    refused("TooManyTargets", elb.register_targets, TargetGroupArn=group, Targets=[{"Id": f"{arn}:1"}])
+    elb.deregister_targets(TargetGroupArn=group, Targets=[{"Id": arn}])
+    assert elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"] == []
+    elb.delete_target_group(TargetGroupArn=group)
+
+
 def test_a_function_changes_its_groups_and_keeps_its_subnets(
     consumer: Side, role: str, refused: Callable[..., str]
 ) -> None:

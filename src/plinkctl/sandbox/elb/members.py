@@ -10,7 +10,7 @@ from moto.elbv2.exceptions import ELBClientError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: A target: an ID (an address, or a load balancer's ARN) and a port.
+#: A target: an ID (an address, or the ARN of a load balancer or a function) and a port; a function has port 0.
 Target = tuple[str, int]
 
 #: So many network load balancers may have the same application load balancer behind them (NLB guide).
@@ -40,7 +40,7 @@ class Group:
 
 def key_of(group: Any, target: Mapping[str, Any]) -> Target:
     """The target a request means; without a port it is the group's."""
-    return str(target["Id"]), int(target.get("Port") or group.port)
+    return str(target["Id"]), int(target.get("Port") or group.port or 0)
 
 
 def bound_groups(listener: Any) -> set[str]:

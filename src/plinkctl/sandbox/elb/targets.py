@@ -153,6 +153,8 @@ def _register(original: Any, self: Any, target_group_arn: str, instances: list[d
     for target in instances:
         if group.target_type == "alb":
             _check_balancer(self, group, target)
+        if group.target_type == "lambda":
+            _check_function(group, target)
     users = [found for arn in group.load_balancer_arns if (found := world.load_balancer(arn))]
     counts.refuse_targets(self, group, {*group.targets, *[key_of(group, target) for target in instances]}, users)
     original(self, target_group_arn, instances)
@@ -168,6 +170,13 @@ def _check_balancer(backend: Any, group: Any, target: dict[str, Any]) -> None:
     if any(other != key for other in group.targets):
         raise ELBClientError("TooManyTargets", "A target group of type 'alb' takes one load balancer only")
     refuse_third(backend, group, [target["Id"]], group.load_balancer_arns)
+
+
+def _check_function(group: Any, target: dict[str, Any]) -> None:
+    if not target["Id"].startswith("arn:") or ":lambda:" not in target["Id"]:
+        raise InvalidTargetError
+    if any(other != key_of(group, target) for other in group.targets):
+        raise ELBClientError("TooManyTargets", "A target group of type 'lambda' takes one function only")
 
 
 @override(FakeTargetGroup, "register")
@@ -222,7 +231,7 @@ def _health(_original: Any, self: Any, target: dict[str, Any], ec2_backend: Any)
     else:
         found = health(self, self.targets[key])
     answer: Any = models.FakeHealthStatus
-    return answer(*key, self.health_check_port, *found)
+    return answer(key[0], key[1] or None, self.health_check_port, *found)
 
 
 def health(group: Any, target: dict[str, Any]) -> _Found:
