@@ -19,6 +19,7 @@ from plinkctl.aws.faults import iam_action
 from plinkctl.errors import AwsAnswer
 from plinkctl.kinds import KINDS
 from plinkctl.kinds.base_ec2 import Ec2Kind
+from plinkctl.kinds.role import TRUST
 from plinkctl.permissions import ACTIONS, MANAGED_LIMIT, POLICIES, Scope, policy
 from plinkctl.sandbox import remote
 from plinkctl.sandbox.daemon import Running
@@ -96,11 +97,11 @@ class Users:
     config: Path
     shell: Shell
 
-    def allow(self, side: str, *policies: str, without: str = "") -> None:
-        """Give the side's operator what these policies say as they are printed, but for one action."""
+    def allow(self, side: str, *, without: str = "", more: tuple[str, ...] = ()) -> None:
+        """Give the side's operator what its policies say as they are printed, but for one action."""
         iam = self.account(side).client("iam")
-        for name in policies or (side, "verify", "teardown"):
-            options = ("--side", side) if name in {"verify", "teardown"} else ()
+        for name in (side, "verify", "teardown"):
+            options = (*(("--side", side) if name in {"verify", "teardown"} else ()), *more)
             document = json.loads(self.shell("iam-policy", name, *options).out)
             for statement in document["Statement"]:
                 statement["Action"] = [action for action in statement["Action"] if action != without]
@@ -188,6 +189,9 @@ def test_the_page_says_the_same() -> None:
     assert {action.name for action in ACTIONS if not action.called} <= besides <= {action.name for action in ACTIONS}
 
 
+BOUNDARY: Final = "arn:aws:iam::222222222222:policy/boundary"
+
+
 def every_policy(**more: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """All policies, for a long name, account and region."""
     scope = Scope(link="a" * 31, account="1" * 12, region="ap-southeast-2", partition="aws-us-gov", **more)
@@ -195,7 +199,10 @@ def every_policy(**more: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, policy(scope, commands)
 
 
-@pytest.mark.parametrize(("name", "document"), list(every_policy(vpc_id="vpc-1", subnet_ids=("subnet-1", "subnet-2"))))
+@pytest.mark.parametrize(
+    ("name", "document"),
+    list(every_policy(vpc_id="vpc-1", subnet_ids=("subnet-1", "subnet-2"), boundary=BOUNDARY)),
+)
 def test_a_policy_fits_into_a_managed_one(name: str, document: dict[str, Any]) -> None:
     assert len(json.dumps(document, separators=(",", ":"))) <= MANAGED_LIMIT, name
 
@@ -276,6 +283,31 @@ def test_every_action_is_needed_by_a_command() -> None:
 
 
 @pytest.mark.slow
+def test_an_operator_who_must_bound_roles_cannot_have_one_without(users: Users) -> None:
+    theirs, trust = users.account("consumer").client("iam"), json.dumps(TRUST)
+    nothing = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
+    for name in ("boundary", "other"):
+        theirs.create_policy(PolicyName=name, PolicyDocument=nothing)
+    users.allow("consumer", more=("--permissions-boundary", BOUNDARY))
+    iam, ours = users.client("consumer", "iam"), [{"Key": "plinkctl:link", "Value": "default"}]
+    made = {"Path": "/plinkctl/", "AssumeRolePolicyDocument": trust, "Tags": ours}
+    theirs.create_role(RoleName="plk-loose", **made)
+    other = BOUNDARY.replace("boundary", "other")
+    attempts: list[Callable[[], Any]] = [
+        lambda: iam.create_role(RoleName="plk-a", **made),
+        lambda: iam.create_role(RoleName="plk-a", PermissionsBoundary=other, **made),
+        lambda: iam.put_role_policy(RoleName="plk-loose", PolicyName="x", PolicyDocument=nothing),
+        lambda: iam.put_role_permissions_boundary(RoleName="plk-loose", PermissionsBoundary=other),
+        lambda: iam.delete_role_permissions_boundary(RoleName="plk-bound"),
+    ]
+    iam.create_role(RoleName="plk-bound", PermissionsBoundary=BOUNDARY, **made)
+    for forbidden in attempts:
+        with pytest.raises(ClientError, match=r"not authorized to perform"):
+            forbidden()
+    iam.put_role_policy(RoleName="plk-bound", PolicyName="x", PolicyDocument=nothing)
+    iam.put_role_permissions_boundary(RoleName="plk-loose", PermissionsBoundary=BOUNDARY)
+
+
 def test_no_command_calls_what_the_table_does_not_allow_it(shell: Shell, sandbox: Running) -> None:
     allowed = table()
     accounts = {account: side for side, account in sandbox.accounts.items()}

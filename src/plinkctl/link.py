@@ -106,6 +106,7 @@ class Consumer:
         private_dns: Ask for the service's private DNS name inside the VPC.
         retention_days: Days CloudWatch Logs keeps the probe function's log; one of the values AWS allows.
         function_timeout: Seconds the probe function may run, 5 to 60.
+        permissions_boundary: ARN of the policy that bounds the function's role, or None.
         request_timeout: Seconds one HTTP request of it may take; at least 2 s below function_timeout.
     """
 
@@ -115,6 +116,7 @@ class Consumer:
     port: int = 80
     private_dns: bool = False
     retention_days: int = DEFAULT_RETENTION_DAYS
+    permissions_boundary: str | None = None
     function_timeout: int = 15
     request_timeout: int = 5
 

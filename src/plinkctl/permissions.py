@@ -60,6 +60,7 @@ class Scope:
         service_name: The one service a consumer may connect to; None for any endpoint service.
         vpc_id: A borrowed VPC, which has no tag of ours.
         subnet_ids: Its borrowed subnets.
+        boundary: The permissions boundary every role must have, or None.
     """
 
     link: str
@@ -69,13 +70,14 @@ class Scope:
     service_name: str | None = None
     vpc_id: str | None = None
     subnet_ids: tuple[str, ...] = ()
+    boundary: str | None = None
 
 
 def policy(scope: Scope, commands: Mapping[Side, Collection[str]]) -> dict[str, Any]:
     """The IAM policy that lets these commands of these sides do their work in this scope, and nothing else."""
     by_guard: dict[str, list[str]] = {}
     for action in ACTIONS:
-        if action.needed(commands):
+        if action.needed(commands) and (scope.boundary or action.name != "iam:PutRolePermissionsBoundary"):
             for guard in action.guards:
                 by_guard.setdefault(guard, []).append(action.name)
     if "revoke" in by_guard and not any("up" in some for some in commands.values()):
@@ -108,6 +110,7 @@ def _statements(scope: Scope) -> dict[str, dict[str, Any]]:
         place = f"{scope.region}:{scope.account}" if where is None else where
         return [f"arn:{scope.partition}:{service}:{place}:{tail}" for tail in tails]
 
+    bounded = {"iam:PermissionsBoundary": scope.boundary} if scope.boundary else {}
     roles = arn("iam", f"role{PATH}{NAME_PREFIX}*", where=f":{scope.account}")
     functions = arn("lambda", f"function:{NAME_PREFIX}*")
     log_groups = arn("logs", f"log-group:{LOG_PREFIX}*")
@@ -128,12 +131,10 @@ def _statements(scope: Scope) -> dict[str, dict[str, Any]]:
         # Nor are these held to tags: what has our name and not our tag must be seen to be refused.
         # A role that is not there is asked about without its path.
         "look": {"Resource": [*named, *arn("iam", f"role/{NAME_PREFIX}*", where=f":{scope.account}")]},
-        "new vpc": new("vpc"),
-        "new subnet": new("subnet"),
-        "new group": new("security-group"),
-        "new table": new("route-table"),
-        "new rule": new("security-group-rule"),
-        "new service": new("vpc-endpoint-service"),
+        # Apart, since a create is asked about what it stands in as well, and that must be "ours": a subnet's tag must
+        # not open a stranger's VPC.
+        "new": new("vpc", "security-group-rule", "vpc-endpoint-service"),
+        "new in vpc": new("subnet", "security-group", "route-table"),
         "new endpoint": new("vpc-endpoint", StringLike=service),
         "new balancer": {
             "Resource": arn("elasticloadbalancing", f"loadbalancer/*/{NAME_PREFIX}*"),
@@ -143,6 +144,9 @@ def _statements(scope: Scope) -> dict[str, dict[str, Any]]:
             "Resource": [*arn("elasticloadbalancing", f"targetgroup/{NAME_PREFIX}*"), *named],
             "Condition": {"StringEquals": asked},
         },
+        "new role": {"Resource": roles, "Condition": {"StringEquals": {**asked, **bounded}}},
+        # Who may write a role's policy and hand it to a function has all rights of the account, but for a boundary.
+        "role policy": {"Resource": roles, "Condition": {"StringEquals": {**owned, **bounded}}},
         "ours": {"Resource": [*arn("ec2", "*/*"), *elb, *named], "Condition": {"StringEquals": owned}},
         "borrowed": {"Resource": arn("ec2", *borrowed)} if borrowed else {},
         # Tags come with the thing: whoever could tag what is there could make it this link's, and then delete it.
@@ -200,15 +204,15 @@ def _rows(table: Collection[tuple[str, str, str, str]], *, called: bool) -> Iter
 _CALLED: Final = (
     ("ec2:AcceptVpcEndpointConnections", "up accept", "", "ours"),
     ("ec2:AssociateRouteTable", "up", "up", "ours"),
-    ("ec2:AuthorizeSecurityGroupEgress", "up", "up", "new rule, ours"),
-    ("ec2:AuthorizeSecurityGroupIngress", "up", "up", "new rule, ours"),
-    ("ec2:CreateRouteTable", "up", "up", "new table, ours"),
-    ("ec2:CreateSecurityGroup", "up", "up", "new group, ours, borrowed"),
-    ("ec2:CreateSubnet", "up", "up", "new subnet, ours"),
+    ("ec2:AuthorizeSecurityGroupEgress", "up", "up", "new, ours"),
+    ("ec2:AuthorizeSecurityGroupIngress", "up", "up", "new, ours"),
+    ("ec2:CreateRouteTable", "up", "up", "new in vpc, ours"),
+    ("ec2:CreateSecurityGroup", "up", "up", "new in vpc, ours, borrowed"),
+    ("ec2:CreateSubnet", "up", "up", "new in vpc, ours"),
     ("ec2:CreateTags", "up", "up", "tag new, retag"),
-    ("ec2:CreateVpc", "up", "up", "new vpc"),
+    ("ec2:CreateVpc", "up", "up", "new"),
     ("ec2:CreateVpcEndpoint", "", "up", "new endpoint, ours, borrowed"),
-    ("ec2:CreateVpcEndpointServiceConfiguration", "up", "", "new service"),
+    ("ec2:CreateVpcEndpointServiceConfiguration", "up", "", "new"),
     ("ec2:DeleteNetworkInterface", "", "teardown", "interface"),
     ("ec2:DeleteRouteTable", "teardown", "teardown", "ours"),
     ("ec2:DeleteSecurityGroup", "teardown", "teardown", "ours"),
@@ -257,14 +261,15 @@ _CALLED: Final = (
     ("elasticloadbalancing:RegisterTargets", "up", "", "ours"),
     ("elasticloadbalancing:RemoveTags", "up", "", "retag"),
     ("elasticloadbalancing:SetSecurityGroups", "up", "", "ours"),
-    ("iam:CreateRole", "", "up", "new named"),
+    ("iam:CreateRole", "", "up", "new role"),
     ("iam:DeleteRole", "", "teardown", "ours"),
     ("iam:DeleteRolePolicy", "", "teardown", "ours"),
     ("iam:GetRole", "", "up teardown", "look"),
     ("iam:GetRolePolicy", "", "up teardown", "look"),
     ("iam:ListRoleTags", "", "teardown", "look"),
     ("iam:ListRoles", "", "teardown", "read"),
-    ("iam:PutRolePolicy", "", "up", "ours"),
+    ("iam:PutRolePermissionsBoundary", "", "up", "role policy"),
+    ("iam:PutRolePolicy", "", "up", "role policy"),
     ("iam:TagRole", "", "up", "tag named, retag"),
     ("iam:UntagRole", "", "up", "retag"),
     ("lambda:CreateFunction", "", "up", "new named"),

@@ -6,7 +6,9 @@ but an HTTP answer is an exception, which Lambda reports as a FunctionError.
 """
 
 import http.client
+import ipaddress
 import os
+import socket
 import time
 
 _MOST = 65536  # bytes of body to return; Lambda's own limit is 6 MB, a proof needs far less
@@ -19,6 +21,7 @@ def handler(event, context):  # type: ignore[no-untyped-def]  # noqa: ARG001
     timeout = float(os.environ["REQUEST_TIMEOUT"])
     url = f"http://{host}:{port}/" if port != 80 else f"http://{host}/"
     print(f"GET {url}")  # noqa: T201  (the log group is where a function speaks)
+    _refuse_the_machine(host, port)  # type: ignore[no-untyped-call]
     begun = time.monotonic()
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
@@ -36,3 +39,12 @@ def handler(event, context):  # type: ignore[no-untyped-def]  # noqa: ARG001
         "content_type": response.getheader("Content-Type"),
         "duration_ms": duration_ms,
     }
+
+
+def _refuse_the_machine(host, port):  # type: ignore[no-untyped-def]
+    """No endpoint is at the machine's own or a link-local address, where metadata and credentials are handed out."""
+    for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        address = ipaddress.ip_address(str(found[4][0]).partition("%")[0])
+        metadata = address in ipaddress.ip_network("fd00:ec2::/32")
+        if address.is_link_local or address.is_loopback or address.is_unspecified or metadata:
+            raise ValueError(f"{host} is at {address}, where no endpoint can be")

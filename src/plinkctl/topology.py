@@ -299,7 +299,15 @@ def _consumer(consumer: Consumer, site: Site) -> list[Node]:
             kind="log_group",
             params={"retention_days": consumer.retention_days},
         ),
-        Node(key="consumer/role", side=_C, kind="role", params={"log_group_arn": Ref("consumer/log-group", "arn")}),
+        Node(
+            key="consumer/role",
+            side=_C,
+            kind="role",
+            params={
+                "log_group_arn": Ref("consumer/log-group", "arn"),
+                **({"boundary": consumer.permissions_boundary} if consumer.permissions_boundary else {}),
+            },
+        ),
         Node(
             key=ENDPOINT,
             side=_C,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     option("--service-name", metavar="NAME", help="The one service a consumer may connect to.  [default: any]"),
     option("--vpc-id", metavar="ID", help="An existing VPC the link is made in."),
     option("--subnet-id", "subnet_ids", multiple=True, metavar="ID", help="A subnet of that VPC; repeatable."),
+    option("--permissions-boundary", metavar="ARN", help="Permissions boundary that every role must have."),
 )
 @click.pass_context
 def iam_policy(ctx: click.Context, /, *, policy: str, side: str | None, **params: Any) -> None:
@@ -74,5 +75,6 @@ def _scope(link: "Link", *sides: Side) -> "Scope":
         region=region or "*",
         service_name=consumer.service_name if consumer else None,
         vpc_id=here[0].network.vpc_id if len(here) == 1 else None,
+        boundary=consumer.permissions_boundary if consumer else None,
         subnet_ids=here[0].network.subnet_ids if len(here) == 1 else (),
     )

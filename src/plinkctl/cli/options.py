@@ -197,6 +197,7 @@ consumer_options: Final = together(
         help="The service's private DNS name inside the VPC.  [default: no]",
     ),
     option("--retention-days", type=int, metavar="DAYS", help="How long the function's log is kept.  [default: 14]"),
+    option("--permissions-boundary", metavar="ARN", help="Permissions boundary of the function's role."),
     option("--function-timeout", type=int, metavar="SECONDS", help="How long the function may run.  [default: 15]"),
     option("--request-timeout", type=int, metavar="SECONDS", help="How long its request may take.  [default: 5]"),
 )
@@ -224,6 +225,7 @@ _KEYS: Final[dict[str, str]] = {
     "service_name": "consumer.service_name",
     "private_dns": "consumer.private_dns",
     "retention_days": "consumer.retention_days",
+    "permissions_boundary": "consumer.permissions_boundary",
     "function_timeout": "consumer.function_timeout",
     "request_timeout": "consumer.request_timeout",
 }

@@ -38,12 +38,16 @@ _INTERFACE_ACTIONS: Final = (
 
 
 class Role(Kind):
-    """Setting `log_group_arn`: where the policy lets it write. Names are unique, so a second create is refused."""
+    """Setting `log_group_arn`: where the policy lets it write. Names are unique, so a second create is refused.
+
+    Setting `boundary`, where one is wanted: the permissions boundary, given at creation, since users may only be
+    allowed to make roles that have it. One that is not wanted is left alone: it can only be somebody's safeguard.
+    """
 
     name = "role"
     title = "IAM role"
     patience = Patience(ready_within=120, gone_within=300, usual="seconds")
-    settings = frozenset({"log_group_arn"})
+    settings = frozenset({"log_group_arn", "boundary"})
 
     def find(self, ctx: Ctx) -> Attrs | None:
         """By name, then by tag."""
@@ -54,6 +58,7 @@ class Role(Kind):
 
     def create(self, ctx: Ctx) -> Attrs:
         """CreateRole; the policy is a setting."""
+        boundary = ctx.params.get("boundary")
         reply = ctx.aws.write(
             "iam",
             "create_role",
@@ -62,30 +67,42 @@ class Role(Kind):
             AssumeRolePolicyDocument=json.dumps(TRUST),
             Description=f"probe function of the plinkctl link {ctx.link}",
             Tags=as_list(ctx.tags),
+            **({"PermissionsBoundary": boundary} if boundary else {}),
         )
         return self._attrs(reply["Role"])
 
     def probe(self, ctx: Ctx, attrs: Attrs) -> Seen:
-        """Its policy, as the log group it names."""
+        """Its policy, as the log group it names, and its boundary."""
         role = self._role(ctx, attrs["name"])
         if role is None:
             return ABSENT
         return Seen(
             presence=Presence.READY,
             attrs=self._attrs(role),
-            settings={"log_group_arn": self._log_group_arn(ctx, attrs)},
+            settings={
+                "log_group_arn": self._log_group_arn(ctx, attrs),
+                "boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+            },
             tags=as_dict(role.get("Tags")),
         )
 
     def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
-        """PutRolePolicy replaces the whole document."""
-        ctx.aws.write(
-            "iam",
-            "put_role_policy",
-            RoleName=attrs["name"],
-            PolicyName=POLICY,
-            PolicyDocument=json.dumps(policy(changes["log_group_arn"])),
-        )
+        """PutRolePermissionsBoundary first, as rights are; PutRolePolicy replaces the whole document."""
+        if "boundary" in changes:
+            ctx.aws.write(
+                "iam",
+                "put_role_permissions_boundary",
+                RoleName=attrs["name"],
+                PermissionsBoundary=changes["boundary"],
+            )
+        if "log_group_arn" in changes:
+            ctx.aws.write(
+                "iam",
+                "put_role_policy",
+                RoleName=attrs["name"],
+                PolicyName=POLICY,
+                PolicyDocument=json.dumps(policy(changes["log_group_arn"])),
+            )
 
     def delete(self, ctx: Ctx, attrs: Attrs) -> None:
         """The policy first: IAM refuses to delete a role that has one."""
@@ -137,7 +154,9 @@ def policy(log_group_arn: str) -> dict[str, Any]:
     """What the function may do.
 
     No `logs:CreateLogGroup`: a late log line would bring a deleted group back (aws-facts.md 1.5), which is why the
-    managed policies are not used. The interface calls have no resource that could be named beforehand.
+    managed policies are not used. The interface calls have no resource that could be named beforehand; Lambda makes
+    them for the function, whose own code is denied them: calls of the code, and only these, have the condition key
+    `lambda:SourceFunctionArn` (Lambda's guide to functions in a VPC).
     """
     return {
         "Version": "2012-10-17",
@@ -148,5 +167,11 @@ def policy(log_group_arn: str) -> dict[str, Any]:
                 "Resource": f"{log_group_arn}:*",
             },
             {"Effect": "Allow", "Action": list(_INTERFACE_ACTIONS), "Resource": "*"},
+            {
+                "Effect": "Deny",
+                "Action": list(_INTERFACE_ACTIONS),
+                "Resource": "*",
+                "Condition": {"ArnLike": {"lambda:SourceFunctionArn": "arn:*:lambda:*:*:function:*"}},
+            },
         ],
     }

@@ -89,7 +89,8 @@ KEYS: Final = frozenset(
         "elasticloadbalancing:ResourceTag/", "elasticloadbalancing:CreateAction", "elasticloadbalancing:Scheme",
         "elasticloadbalancing:Subnet", "elasticloadbalancing:SecurityGroup", "iam:PassedToService",
         "iam:PermissionsBoundary", "iam:PolicyARN", "iam:ResourceTag/", "lambda:VpcIds", "lambda:SubnetIds",
-        "lambda:SecurityGroupIds", "s3:if-none-match", "s3:if-match", "s3:ObjectCreationOperation", "s3:prefix",
+        "lambda:SecurityGroupIds", "lambda:SourceFunctionArn",
+        "s3:if-none-match", "s3:if-match", "s3:ObjectCreationOperation", "s3:prefix",
         "s3:delimiter", "s3:max-keys", "s3:x-amz-server-side-encryption", "sts:ExternalId", "sts:RoleSessionName",
         "sts:TransitiveTagKeys", "ec2:VpceSupportedRegion", "ec2:VpceMultiRegion",
     )

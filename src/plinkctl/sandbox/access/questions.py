@@ -257,7 +257,7 @@ def _special(asking: Asking) -> dict[str, list[str]]:
         found["ec2:vpcemultiregion"] = ["true"]
     if name := parameters.get("PrivateDnsName"):
         found["ec2:vpceserviceprivatednsname"] = [str(name)]
-    if arn := parameters.get("PermissionsBoundary"):
+    if asking.service == "iam" and (arn := parameters.get("PermissionsBoundary") or _boundary(asking)):
         found["iam:permissionsboundary"] = [str(arn)]
     if arn := parameters.get("PolicyArn"):
         found["iam:policyarn"] = [str(arn)]
@@ -284,6 +284,13 @@ def _over_regions(asking: Asking) -> bool:
         return False
     asked = [str(asking.parameters.get("ServiceRegion") or asking.region), *_offered(asking.parameters)]
     return asking.action.startswith(("CreateVpcEndpoint", "ModifyVpcEndpoint")) and set(asked) != {asking.region}
+
+
+def _boundary(asking: Asking) -> str | None:
+    """The permissions boundary of the role a call is about."""
+    roles = iam_backends[asking.account]["aws"].get_roles()
+    name = asking.parameters.get("RoleName")
+    return next((role.permissions_boundary_arn for role in roles if role.name == name), None)
 
 
 def _vpcs(asking: Asking, subnets: list[str]) -> list[str]:

@@ -20,6 +20,7 @@ from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import LogsBackend
 
 from plinkctl.sandbox import world
+from plinkctl.sandbox.access.conditions import UnknownCondition, holds
 from plinkctl.sandbox.manners.quotas import refuse_more
 from plinkctl.sandbox.manners.visibility import born, changing
 from plinkctl.sandbox.patch import override
@@ -75,6 +76,9 @@ def _create_role(
     """CreateRole: its age counts by the clock of the sandbox, and its trust policy is read at once."""
     IAMTrustPolicyDocumentValidator(assume_role_policy_document).validate()
     refuse_more("roles", len(self.roles))
+    boundary = kwargs.get("permissions_boundary") or next(iter(args[1:2]), None)
+    if boundary and boundary not in self.managed_policies:
+        raise NotFoundException(f"Scope ARN: {boundary} does not exist or is not attachable.")
     role = original(self, role_name, assume_role_policy_document, *args, **kwargs)
     role.create_date = world.moment(world.now())
     role.sandbox_since, role.sandbox_rights_since = world.now(), {}
@@ -197,9 +201,10 @@ def assumable(role: Any) -> bool:
 
 
 def allows(role: Any, action: str) -> bool:
-    """Whether the role's policies, inline and attached, allow an action on at least some resource.
+    """Whether the role's policies, inline and attached, allow Lambda an action on at least some resource.
 
-    Resources and conditions are not looked at; a denial anywhere outweighs.
+    Resources are not looked at; a denial anywhere outweighs. Lambda's own calls have no keys that conditions ask for,
+    not even `lambda:SourceFunctionArn`, which those of the function's code have.
     """
     settled = world.now() - world.current().profile.role
     documents = [
@@ -215,8 +220,16 @@ def allows(role: Any, action: str) -> bool:
         for document in documents
         for statement in _statements(document)
         if any(fnmatchcase(action.lower(), one.lower()) for one in _listed(statement.get("Action")))
+        and _applies(statement)
     }
     return effects == {"Allow"}
+
+
+def _applies(statement: dict[str, Any]) -> bool:
+    try:
+        return holds(statement.get("Condition") or {}, {})
+    except UnknownCondition:
+        return bool(statement["Effect"] == "Deny")
 
 
 def _document(policy: Any) -> Any:
