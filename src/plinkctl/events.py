@@ -131,6 +131,17 @@ class NodeSkipped(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExtraFound(Event):
+    """A request that everybody had given up took effect after all; what it made was deleted, or `why` it was not."""
+
+    node: str
+    kind: str
+    id: str
+    deleted: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Noted(Event):
     """A sentence for the user that belongs to no node. `level` is `info`, `warning` or `error`."""
 

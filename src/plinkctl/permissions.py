@@ -218,7 +218,7 @@ _CALLED: Final = (
     ("ec2:DeleteSecurityGroup", "teardown", "teardown", "ours"),
     ("ec2:DeleteSubnet", "teardown", "teardown", "ours"),
     ("ec2:DeleteTags", "up", "up", "retag"),
-    ("ec2:DeleteVpc", "teardown", "teardown", "ours"),
+    ("ec2:DeleteVpc", "up teardown", "up teardown", "ours"),
     ("ec2:DeleteVpcEndpointServiceConfigurations", "teardown", "", "ours"),
     ("ec2:DeleteVpcEndpoints", "", "teardown", "ours"),
     ("ec2:DescribeAvailabilityZones", "up", "up", "read"),

@@ -15,6 +15,7 @@ from plinkctl.events import (
     Called,
     CheckDone,
     Event,
+    ExtraFound,
     NodeActing,
     NodeDone,
     NodeFailed,
@@ -89,6 +90,7 @@ def story() -> list[Event]:
         NodeSkipped(at=T0 + 5, node="provider/service", because=("provider/nlb",)),
         Noted(at=T0 + 6, message="a zone is missing", level="warning"),
         CheckDone(at=T0 + 6, layer="dns", name="resolves", side="consumer", result="ok", detail="10.0.0.9"),
+        ExtraFound(at=T0 + 6, node="provider/vpc", kind="vpc", id="vpc-2", deleted=False, why="a subnet is in it"),
         RunFinished(at=T0 + 7, exit_code=Exit.FAILED, seconds=7.0),
     ]
 

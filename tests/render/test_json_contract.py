@@ -38,6 +38,7 @@ EVENTS = {
     "node_held": ["at", "node", "why"],
     "node_failed": ["at", "node", "error"],
     "node_skipped": ["at", "node", "because"],
+    "extra_found": ["at", "node", "kind", "id", "deleted", "why"],
     "noted": ["at", "message", "level"],
     "called": ["at", "side", "service", "operation", "outcome", "request_id", "seconds"],
     "check_done": ["at", "layer", "name", "side", "result", "detail"],

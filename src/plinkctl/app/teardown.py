@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from plinkctl import handshake, topology
+from plinkctl.app import extras
 from plinkctl.app import run as running
 from plinkctl.app.findings import LINEAGE, tagged
 from plinkctl.app.run import Run, Seat, seats
@@ -44,7 +45,7 @@ def teardown(run: Run, sides: tuple[Side, ...], *, agree: Callable[[Plan], None]
 
     Args:
         run: The run.
-        sides: The sides asked for; one without a live record is passed over.
+        sides: The sides asked for; one of which nothing is there, nor may come late, is passed over.
         agree: Asks the user; raises RefusedError when the answer is no.
 
     Returns:
@@ -53,14 +54,15 @@ def teardown(run: Run, sides: tuple[Side, ...], *, agree: Callable[[Plan], None]
     Raises:
         RefusedError: Others are connected and the user did not agree to cut them, or the answer was no.
     """
-    live = tuple(side for side in sides if (state := run.state(side)) is not None and state.live)
-    if not live:
+    states = {side: state for side in sides if (state := run.state(side)) is not None}
+    wanted = tuple(side for side, state in states.items() if state.live or extras.doubts(state, run.clock.wall()))
+    if not wanted:
         run.note(f"nothing is recorded for the link {run.link.name!r}; there is nothing to take down")
         return {"deleted": [], "leftovers": []}
-    _refuse_protected(run, {side: run.state(side) for side in live})
-    with seats(run, live) as opened:
+    _refuse_protected(run, {side: states[side] for side in wanted})
+    with seats(run, wanted) as opened:
         _refuse_protected(run, {side: seat.state for side, seat in opened.items()})  # by an `up` of just now
-        return take_down(run, opened, agree=agree)
+        return take_down(run, opened, agree=agree, at_last=lambda: extras.clear(run, opened))
 
 
 def _refuse_protected(run: Run, found: Mapping[Side, State | None]) -> None:
@@ -81,7 +83,12 @@ def _refuse_protected(run: Run, found: Mapping[Side, State | None]) -> None:
 
 
 def take_down(
-    run: Run, opened: Mapping[Side, Seat], *, agree: Callable[[Plan], None], keep: Collection[str] = ()
+    run: Run,
+    opened: Mapping[Side, Seat],
+    *,
+    agree: Callable[[Plan], None],
+    keep: Collection[str] = (),
+    at_last: Callable[[], list[dict[str, str]]] = list,
 ) -> dict[str, Any]:
     """Take away what the states of these seats hold, and look by tag that nothing is left.
 
@@ -90,6 +97,7 @@ def take_down(
         opened: The seats.
         agree: Asks the user; raises RefusedError when the answer is no.
         keep: IDs that carry the same lineage and are no leftovers.
+        at_last: Done when the states hold nothing any more, before the search; returns what else was deleted.
 
     Returns:
         `deleted` and `leftovers`, lists of node or kind and ID.
@@ -100,10 +108,11 @@ def take_down(
     opened = _consenting(opened)
     before = {f"{side}/{n}": r for side, seat in opened.items() for n, r in seat.state.live.items()}
     plan = _plan(run, opened)
-    agree(plan)
-    run.audit(
-        "consent", to=f"delete {len(plan.resources)} resources", cutting=[c.endpoint_id for c in plan.connections]
-    )
+    if before:
+        agree(plan)
+        run.audit(
+            "consent", to=f"delete {len(plan.resources)} resources", cutting=[c.endpoint_id for c in plan.connections]
+        )
     nodes, graph = topology.recorded([seat.state for seat in opened.values()])
     running.walk(run, opened, nodes, graph.reversed(), lifecycle.down, direction="down")
     still = {f"{side}/{n}" for side, seat in opened.items() for n in seat.state.live}
@@ -112,8 +121,9 @@ def take_down(
         for key, record in before.items()
         if key not in still and record.id and not record.borrowed and not KINDS[record.kind].attached
     ]
-    leftovers = [] if still else _proof(run, opened, keep)
-    return {"deleted": deleted, "leftovers": leftovers}
+    if still:
+        return {"deleted": deleted, "leftovers": []}
+    return {"deleted": [*deleted, *at_last()], "leftovers": _proof(run, opened, keep)}
 
 
 def _consenting(opened: Mapping[Side, Seat]) -> Mapping[Side, Seat]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from plinkctl import preflight, topology
+from plinkctl.app import extras
 from plinkctl.app import run as running
 from plinkctl.app.run import Run, Seat, seats
 from plinkctl.aws.session import region_of
@@ -45,6 +46,8 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
     if link.consumer is not None and link.consumer.service_name is not None:
         check_service_region(link.consumer.service_name, region_of(link.consumer.access))
     with seats(run, sides) as opened:
+        extras.clear(run, opened)
+        doubts = [extras.doubts(seat.state, run.clock.wall()) for seat in opened.values()]
         nodes = topology.nodes(link, _survey(run, link, opened))
         orphans = _orphans(nodes, opened)
         _refuse_replacements(nodes, opened)
@@ -55,6 +58,8 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
         if orphans and not walked.failed:
             order = Graph(dict.fromkeys(orphans, ()))
             running.walk(run, opened, orphans, order, lifecycle.down, direction="down")
+        if [extras.doubts(seat.state, run.clock.wall()) for seat in opened.values()] != doubts:
+            extras.clear(run, opened)  # what this very run gave up may have come by now
         if not walked.failed:  # what is half made may still have to go
             _protect(run, opened, on=True)
         return {side: side_data(seat.state) for side, seat in opened.items()}

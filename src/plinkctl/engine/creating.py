@@ -16,7 +16,7 @@ from plinkctl.aws.patience import poll
 from plinkctl.engine.steps import Call, Commit, Job, Step, holds, late, pause, plain
 from plinkctl.errors import AwsError, PlinkError, RefusedError, Stopped, TimedOutError, UntaggedError
 from plinkctl.events import Action, NodeActing
-from plinkctl.kinds.base import Attrs, Ctx, gone
+from plinkctl.kinds.base import Attrs, Ctx, Kind, gone
 from plinkctl.state import Phase, Record
 
 _RESENDS: Final = 5  # of a create whose answer was lost, before the user is asked to look
@@ -50,7 +50,7 @@ def intent(job: Job) -> Record:
 
 def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
     """Exactly once: find, mark as sent, send once, and look again whenever the outcome is in doubt."""
-    ctx = job.ctx(record)
+    ctx = replace(job.ctx(record), user_tags=record.tags)  # tags are parameters: frozen, or they burn the token
     begun = job.clock.now()
     found: Attrs | None = None
     # Once an answer was lost, by us or by a process before us, a later clear no says nothing about that attempt.
@@ -115,6 +115,26 @@ def _slower(times: int) -> float:
     not in step with the other nodes."""
     most = min(60.0, 2.0**times)
     return random.uniform(most / 2, most)  # noqa: S311
+
+
+def untold(kind: Kind, record: Record) -> float | None:
+    """When a send of this record's create went out that may still take effect unseen; None when none did.
+
+    Of several sends of a blind create one made what is recorded. The others may come late, and nothing stops them.
+    """
+    known = record.phase is not Phase.CREATING and not (kind.blind and record.attempt > 1)
+    return None if known else record.sent_at
+
+
+def given_up(job: Job) -> Record | None:
+    """The node's last incarnation under a name of its own, if what was sent for it may come late; else None.
+
+    The name keeps it in the state beside the incarnation that takes its place, so that somebody looks for it.
+    """
+    last = job.record
+    if last is None or last.sent_at is None or last.phase not in {Phase.CREATING, Phase.ABSENT}:
+        return None
+    return replace(last, node=f"{last.node}~{last.incarnation}", phase=Phase.ABSENT, attrs={}, needs=())
 
 
 def superseded(job: Job, record: Record) -> Generator[Call, Any, bool]:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from plinkctl.aws.patience import poll
-from plinkctl.engine.creating import PROPAGATION, create, find, intent, since, superseded
+from plinkctl.engine.creating import PROPAGATION, create, find, given_up, intent, since, superseded, untold
 from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, alike, done, holds, late, plain
 from plinkctl.engine.waiting import DOUBT, converge, delete, probe, until_gone, until_it_shows, until_ready
 from plinkctl.errors import PlinkError, RefusedError, TimedOutError
@@ -32,6 +32,8 @@ def up(job: Job) -> Script:
     record = yield from _standing(job)
     action = Action.CHECK
     if record is None or not record.live or (yield from superseded(job, record)):
+        if (last := given_up(job)) is not None:
+            yield Commit(last)
         record = intent(job)
         yield Commit(record)
     if record.phase is Phase.CREATING:
@@ -46,7 +48,8 @@ def up(job: Job) -> Script:
             yield Commit(wanted)
         yield NodeHeld(at=job.clock.wall(), node=job.node.key, why=seen.why)
         return
-    wanted = replace(wanted, phase=Phase.READY, sent_at=None, params={**record.params, **plain(_settings(job))})
+    params = {**record.params, **plain(_settings(job))}
+    wanted = replace(wanted, phase=Phase.READY, sent_at=untold(job.kind, record), params=params)
     if wanted != record:
         yield Commit(wanted)
     yield done(job, action, wanted.id, begun, changed=action is not Action.CHECK)
@@ -58,7 +61,7 @@ def down(job: Job) -> Script:
     record = job.record
     if record is None or not record.live:
         return
-    absent = replace(record, phase=Phase.ABSENT, attrs={}, sent_at=None, needs=())
+    absent = replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(job.kind, record), needs=())
     if record.borrowed or job.kind.attached:
         yield Commit(absent)
         yield done(job, Action.FORGET, record.id, begun, changed=False)
@@ -81,7 +84,7 @@ def down(job: Job) -> Script:
     yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.DELETE, detail=record.id)
     yield Call(lambda: delete(job, ctx, attrs))
     yield Call(lambda: until_gone(job, ctx, attrs))
-    yield Commit(replace(record, phase=Phase.ABSENT, attrs={}, sent_at=None, needs=()))
+    yield Commit(replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(job.kind, record), needs=()))
     yield done(job, Action.DELETE, record.id, begun, changed=True)
 
 
@@ -99,7 +102,7 @@ def _standing(job: Job) -> Generator[Step, Any, Record | None]:
     # A relation whose other half was made anew is another relation.
     outdated = job.kind.attached and bool(immutable_change(job.kind, record, job.params))
     if seen.presence is Presence.ABSENT or outdated:
-        record = replace(record, phase=Phase.ABSENT, attrs={})
+        record = replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(job.kind, record))
         yield Commit(record)
     else:
         yield Confirmed(record)

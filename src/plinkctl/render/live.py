@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from plinkctl.events import Called, CheckDone, Event, Noted, RunFinished, RunStarted, WalkPlanned
+from plinkctl.events import Called, CheckDone, Event, ExtraFound, Noted, RunFinished, RunStarted, WalkPlanned
 from plinkctl.render import plain
 from plinkctl.render.board import Board, Detail, Folded, Item, Row, SideLine, Standing
 from plinkctl.render.terminal import Sink, Style, cells, clean, fitted, paint, speaks_utf8
@@ -96,7 +96,7 @@ class Live:
                     pass
                 case Noted(level="info", message=message):
                     self._say(clean(message))
-                case Noted() | CheckDone() | Called():
+                case Noted() | CheckDone() | Called() | ExtraFound():
                     self._say(*(self._styled(clean(line), _weight(event)) for line in plain.lines(event)))
                 case _ if self._board:
                     self._board.take(event)
@@ -223,7 +223,7 @@ _QUIET: Final = frozenset({Standing.TO_COME, Standing.SKIPPED, Standing.UNCHANGE
 
 def _weight(event: Event) -> Style:
     match event:
-        case Noted(level="warning") | CheckDone(result="warning"):
+        case Noted(level="warning") | CheckDone(result="warning") | ExtraFound(deleted=False):
             return "warn"
         case CheckDone(result="failed"):
             return "bad"

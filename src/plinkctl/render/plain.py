@@ -13,6 +13,7 @@ from plinkctl.events import (
     Called,
     CheckDone,
     Event,
+    ExtraFound,
     NodeActing,
     NodeDone,
     NodeFailed,
@@ -117,6 +118,12 @@ def _(event: NodeFailed) -> Iterator[str]:
 @lines.register
 def _(event: NodeSkipped) -> Iterator[str]:
     yield f"{event.node}  skipped: needs {', '.join(event.because)}"
+
+
+@lines.register
+def _(event: ExtraFound) -> Iterator[str]:
+    what = f"extra {event.id}, of a request that took effect late"
+    yield f"{event.node}  {what}: {'deleted' if event.deleted else f'left alone: {event.why}'}"
 
 
 @lines.register
