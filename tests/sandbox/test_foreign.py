@@ -275,6 +275,25 @@ def test_a_function_says_how_it_logs_and_what_it_was_given(
     assert changed["LoggingConfig"] == {**text, "LogGroup": "/mine"}
 
 
+def test_a_function_tells_where_failed_events_go_and_loses_its_variables(
+    consumer: Side, role: str, refused: Callable[..., str]
+) -> None:
+    queue = {"TargetArn": f"arn:aws:sqs:us-east-1:{consumer.account}:events"}
+    client = function(consumer, role, Environment={"Variables": {"A": "1"}})
+    change = client.update_function_configuration
+    message = refused("InvalidParameterValueException", change, FunctionName="f", DeadLetterConfig=queue)
+    assert message == "The provided execution role does not have permissions to call SendMessage on SQS"
+    policy = TRUST.replace("sts:AssumeRole", "sqs:SendMessage").replace(
+        '"Principal": {"Service": "lambda.amazonaws.com"}', '"Resource": "*"'
+    )
+    consumer.client("iam").put_role_policy(RoleName="fn", PolicyName="send", PolicyDocument=policy)
+    change(FunctionName="f", DeadLetterConfig=queue)
+    assert change(FunctionName="f", Timeout=9)["DeadLetterConfig"] == queue
+    assert "DeadLetterConfig" not in change(FunctionName="f", DeadLetterConfig={"TargetArn": ""})
+    assert change(FunctionName="f", Timeout=8)["Environment"] == {"Variables": {"A": "1"}}
+    assert "Environment" not in change(FunctionName="f", Environment={})
+
+
 def test_an_updated_role_keeps_what_was_not_named(consumer: Side, role: str) -> None:
     iam = consumer.client("iam")
     iam.update_role(RoleName="fn", MaxSessionDuration=7200)

@@ -33,6 +33,9 @@ LOGS: Final = {
     "JSON": {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"},
 }
 
+#: Settings that are kept and told; a function runs here as if it had none of them.
+TOLD: Final = ("DeadLetterConfig", "FileSystemConfigs", "KMSKeyArn")
+
 
 class ConflictError(LambdaClientError):
     """ResourceConflictException: the function is busy with something else."""
@@ -109,6 +112,7 @@ def _create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
     subnets = subnets_of(ec2, vpc)
     _check_role(self.account_id, spec["Role"], spec, in_vpc=bool(subnets))
     ask_ec2(ec2, subnets, vpc.get("SecurityGroupIds") or [])
+    _check_letters(spec["Role"], self.account_id, spec)
     log_format = _log_format(LOGS["Text"], spec)
     function = original(self, {**spec, "Publish": False})
     if function.package_type == "Zip" and not zipfile.is_zipfile(io.BytesIO(function.code_bytes)):
@@ -158,8 +162,19 @@ def _log_format(had: dict[str, str], spec: dict[str, Any]) -> dict[str, str]:
     return {**LOGS[kind], **before, **asked}
 
 
+def _check_letters(role_arn: str, account: str, spec: dict[str, Any]) -> None:
+    """Refuse a place for failed events that the role may not write to. Raises InvalidParameterValueException."""
+    target = (spec.get("DeadLetterConfig") or {}).get("TargetArn") or ""
+    for service, action in (("sqs", "SendMessage"), ("sns", "Publish")):
+        if f":{service}:" in target and not allows(find_role(account, role_arn), f"{service}:{action}"):
+            raise InvalidParameterValueException(
+                f"The provided execution role does not have permissions to call {action} on {service.upper()}"
+            )
+
+
 def _settings(function: Any, spec: dict[str, Any]) -> None:
-    """Take over what moto leaves out of a request: the log group, storage, tracing."""
+    """Take over what moto leaves out of a request: the log group, storage, tracing, and what is told only."""
+    function.sandbox.told = {**function.sandbox.told, **{key: spec[key] for key in TOLD if key in spec}}
     function.logs_group_name = (spec.get("LoggingConfig") or {}).get("LogGroup") or function.logs_group_name
     function.ephemeral_storage = (spec.get("EphemeralStorage") or {}).get("Size") or function.ephemeral_storage
     function.tracing_config = spec.get("TracingConfig") or function.tracing_config
@@ -172,7 +187,8 @@ def _vpc_config(_original: Any, self: Any) -> dict[str, Any] | None:
     if not config.get("SubnetIds"):
         return None
     subnet = ec2_backends[self.account_id][self.region].get_subnet(config["SubnetIds"][0])
-    return {**config, "VpcId": subnet.vpc_id, "Ipv6AllowedForDualStack": False}
+    six = bool(config.get("Ipv6AllowedForDualStack"))
+    return {**config, "VpcId": subnet.vpc_id, "Ipv6AllowedForDualStack": six}
 
 
 @override(models.LambdaFunction, "get_configuration")
@@ -189,7 +205,8 @@ def _configuration(original: Any, self: Any, on_create: bool = False) -> dict[st
         config["LastUpdateStatusReasonCode"], config["LastUpdateStatusReason"] = self.sandbox.failure
     config["RevisionId"] = self.sandbox.revision
     config["LoggingConfig"] = {**self.sandbox.log_format, "LogGroup": self.logs_group_name}
-    return config
+    told = {key: value for key, value in self.sandbox.told.items() if value and value != {"TargetArn": ""}}
+    return {**{key: value for key, value in config.items() if key not in TOLD}, **told}
 
 
 @override(LambdaBackend, "update_function_configuration")
@@ -208,7 +225,10 @@ def _update_configuration(original: Any, self: Any, function_name: str, qualifie
     if "Role" in body or "VpcConfig" in body:
         _check_role(self.account_id, body.get("Role", function.role), body, in_vpc=bool(subnets))
         ask_ec2(ec2, subnets, body.get("VpcConfig", had).get("SecurityGroupIds") or [])
+    _check_letters(body.get("Role", function.role), self.account_id, body)
     log_format = _log_format(function.sandbox.log_format, body)
+    if "Environment" in body:
+        body = {**body, "Environment": {"Variables": (body["Environment"] or {}).get("Variables") or {}}}
     original(self, function_name, qualifier, body)
     function.sandbox.log_format = log_format
     _settings(function, body)

@@ -47,6 +47,7 @@ class Function:
         failure: why it, or its last change, has failed: Lambda's code and sentence.
         revision: changes with each change.
         log_format: its LoggingConfig but for the group.
+        told: further settings, by the names the API has for them; see `functions.TOLD`.
     """
 
     life: Timeline
@@ -55,6 +56,7 @@ class Function:
     region: str
     places: list[str]
     log_format: dict[str, str]
+    told: dict[str, Any] = field(default_factory=dict)
     failure: tuple[str, str] = ("", "")
     revision: str = field(default_factory=lambda: str(uuid.uuid4()))
 
