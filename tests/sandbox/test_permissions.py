@@ -31,10 +31,10 @@ def test_a_granted_principal_sees_the_service_after_a_delay_each_grant_its_own(
     listed = made.ec2.describe_vpc_endpoint_service_permissions(ServiceId=made.id)["AllowedPrincipals"]
     assert [one["PrincipalType"] for one in listed] == ["User"]
     refused("InvalidServiceName", here.connect, service_name=made.name)
-    sandbox.clock.advance(sandbox.profile.permission - 1)
+    sandbox.clock.advance(sandbox.profile.permission / 2)
     modify(ServiceId=made.id, AddAllowedPrincipals=[CONSUMER])  # does not put off the first
     refused("InvalidServiceName", here.ec2.describe_vpc_endpoint_services, ServiceNames=[made.name])
-    sandbox.clock.advance(1)
+    sandbox.clock.advance(sandbox.profile.permission / 2)
     assert here.ec2.describe_vpc_endpoint_services(ServiceNames=[made.name])["ServiceNames"] == [made.name]
 
 
@@ -48,9 +48,9 @@ def test_a_removed_principal_sees_the_service_for_as_long_and_its_connections_st
     modify = made.ec2.modify_vpc_endpoint_service_permissions
     modify(ServiceId=made.id, RemoveAllowedPrincipals=[CONSUMER])
     assert made.ec2.describe_vpc_endpoint_service_permissions(ServiceId=made.id)["AllowedPrincipals"] == []
-    sandbox.clock.advance(sandbox.profile.permission - 1)
+    sandbox.clock.advance(sandbox.profile.permission / 2)
     assert here.ec2.describe_vpc_endpoint_services()["ServiceNames"] == [made.name]
-    sandbox.clock.advance(1)
+    sandbox.clock.advance(sandbox.profile.permission / 2)
     assert here.ec2.describe_vpc_endpoint_services()["ServiceNames"] == []
     refused("InvalidServiceName", here.connect, service_name=made.name)
     assert here.state() == "available"
@@ -64,7 +64,7 @@ def test_a_principal_removed_and_added_again_is_never_without(sandbox: world.Wor
     modify(ServiceId=made.id, AddAllowedPrincipals=[CONSUMER])
     for _ in range(5):
         assert consumer.client("ec2").describe_vpc_endpoint_services()["ServiceNames"] == [made.name]
-        sandbox.clock.advance(1)
+        sandbox.clock.advance(sandbox.profile.permission / 4)
 
 
 def test_a_grant_taken_back_before_it_was_believed_never_is(sandbox: world.World, offer: Any, consumer: Any) -> None:
@@ -75,7 +75,7 @@ def test_a_grant_taken_back_before_it_was_believed_never_is(sandbox: world.World
     modify(ServiceId=made.id, RemoveAllowedPrincipals=[CONSUMER])
     for _ in range(5):
         assert consumer.client("ec2").describe_vpc_endpoint_services()["ServiceNames"] == []
-        sandbox.clock.advance(1)
+        sandbox.clock.advance(sandbox.profile.permission / 4)
 
 
 def _keys(side: Any, keys: dict[str, str]) -> Any:

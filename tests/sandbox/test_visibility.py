@@ -149,7 +149,7 @@ def everything(side: Side, sandbox: world.World, late: Late) -> Iterator[tuple[s
     role = late(iam.create_role, RoleName="r", AssumeRolePolicyDocument=json.dumps(whole.TRUST))["Role"]["Arn"]
     yield "NoSuchEntity", lambda: iam.get_role(RoleName="r"), lambda: iam.list_roles()["Roles"]
     late.settled()
-    functions, logs = side.client("lambda"), side.client("logs")
+    functions = side.client("lambda")
     late(
         functions.create_function,
         FunctionName="f",
@@ -162,12 +162,6 @@ def everything(side: Side, sandbox: world.World, late: Late) -> Iterator[tuple[s
         "ResourceNotFoundException",
         lambda: functions.get_function(FunctionName="f"),
         lambda: functions.list_functions()["Functions"],
-    )
-    late(logs.create_log_group, logGroupName="/g")
-    yield (
-        "ResourceNotFoundException",
-        lambda: logs.filter_log_events(logGroupName="/g"),
-        lambda: logs.describe_log_groups()["logGroups"],
     )
 
 
@@ -184,7 +178,7 @@ def test_new_things_of_every_kind_are_not_found_by_id_and_missing_in_lists_for_a
         assert by_id()
         assert listed()
         seen += 1
-    assert seen == 14
+    assert seen == 13
 
 
 def test_calls_that_name_a_new_thing_are_refused_as_if_it_were_not_there(

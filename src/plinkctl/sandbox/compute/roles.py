@@ -259,12 +259,10 @@ def _log_group(backend: Any, arn: str) -> Any:
 
 @override(LogsBackend, "create_log_group")
 def _create_log_group(original: Any, self: Any, log_group_name: str, tags: dict[str, str], **kwargs: Any) -> Any:
-    """CreateLogGroup, seen a little later."""
+    """CreateLogGroup, seen at once but for its tags: Terraform's next call sets the retention, and is not repeated."""
     if log_group_name not in self.groups:
         refuse_more("log-groups", len(self.groups))
     group = original(self, log_group_name, tags, **kwargs)
-    arn = group.arn.removesuffix(":*")
-    born(self, "log group", self.groups, log_group_name, log_group_name, arn, f"{arn}:*")
     changing(self, "tags", log_group_name, self.tagger.tags, group.arn, new=True)
     return group
 

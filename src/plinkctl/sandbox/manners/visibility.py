@@ -42,7 +42,7 @@ _SILENT: Final = {
 }
 
 #: Kinds whose name is given by the caller, and the call that gives it: there the name means another one to be.
-_NAMED: Final = {"role": "CreateRole", "function": "CreateFunction", "log group": "CreateLogGroup"}
+_NAMED: Final = {"role": "CreateRole", "function": "CreateFunction"}
 
 _BACKENDS: Final[tuple[Any, ...]] = (ec2_backends, elbv2_backends, iam_backends, lambda_backends, logs_backends)
 
