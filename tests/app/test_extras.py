@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from links import CONSUMER, Stories, Story
+from links import CONSUMER, Stories, Story, die_making
 
 from plinkctl.app import up
 from plinkctl.app.teardown import Plan, teardown
@@ -59,19 +59,6 @@ def told(story: Story) -> list[tuple[str, bool]]:
 def vpcs() -> list[str]:
     found = boto3.Session(profile_name="provider").client("ec2").describe_vpcs()["Vpcs"]
     return [vpc["VpcId"] for vpc in found if not vpc["IsDefault"]]
-
-
-def crash(stories: Stories, operation: str, link: Link, side: Side = P) -> None:
-    """Run an `up` of one side that dies, as by kill -9, when this call has come back."""
-    story = Story(stories.folder, link)
-
-    def observe(event: Event) -> None:
-        if isinstance(event, Called) and event.operation == operation:
-            raise RuntimeError("killed")
-
-    story.run.observer = observe
-    with pytest.raises(RuntimeError, match="killed"):
-        _ = up.provider_up(story.run) if side is P else up.consumer_up(story.run, wait=False)
 
 
 def test_one_that_lands_after_the_run_goes_with_the_next_run(stories: Stories, land: Callable[[], bool]) -> None:
@@ -129,7 +116,7 @@ def test_one_that_lands_after_the_teardown_goes_with_the_next_one(stories: Stori
 
 def test_one_of_a_run_that_died_and_was_taken_down_goes_too(stories: Stories, land: Callable[[], bool]) -> None:
     """The state holds nothing and never held an ID."""
-    crash(stories, "create_vpc", provider(stories))
+    die_making(stories, "provider/vpc", provider(stories))
     taken = take_down(stories)
     assert taken["deleted"] == []
     land()
@@ -142,7 +129,7 @@ def test_one_of_a_run_that_died_and_was_taken_down_goes_too(stories: Stories, la
 def test_one_of_an_intent_that_was_given_up_for_another_wish_goes_too(
     stories: Stories, land: Callable[[], bool]
 ) -> None:
-    crash(stories, "create_vpc", provider(stories))
+    die_making(stories, "provider/vpc", provider(stories))
     wish = {"network": Network(cidr="10.7.0.0/16")}
     make(stories, **wish)
     state = stories.last.run.state(P)
@@ -160,7 +147,7 @@ def test_one_of_another_kind_goes_too(stories: Stories, sandbox: Running) -> Non
     link = stories.consumer(service_name=name)
     trap = {"action": "logs:CreateLogGroup", "effect": "reset", "when": "late", "delay": DELAY, "times": 1}
     remote.set_faults(sandbox, {"rules": [trap]})
-    crash(stories, "create_log_group", link, Side.CONSUMER)
+    die_making(stories, "consumer/log-group", link)
     changed = stories.consumer(service_name=name, retention_days=30)
     stories(up.consumer_up, wait=False, link=changed)
     assert stories.last.failed == {}
@@ -188,7 +175,7 @@ def test_one_that_somebody_uses_is_told_and_left_alone(stories: Stories, land: C
 
 def test_a_state_that_is_older_than_the_link_takes_nothing_away(stories: Stories) -> None:
     """A copy from the middle of the first `up`: what it does not know of is found by tag and name, and taken in."""
-    crash(stories, "create_vpc", provider(stories))
+    die_making(stories, "provider/vpc", provider(stories))
     path = stories.folder / "shop" / "provider.json"
     old = path.read_bytes()
     data = make(stories)

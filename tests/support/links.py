@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from virtual import VirtualClock
 
 from plinkctl.app import up
@@ -13,7 +14,8 @@ from plinkctl.app.run import Run
 from plinkctl.aws.patience import Stop
 from plinkctl.errors import PlinkError
 from plinkctl.events import Called, Event, NodeDone, NodeFailed, Noted
-from plinkctl.link import Access, Consumer, Link, Provider
+from plinkctl.link import Access, Consumer, Link, Provider, Side
+from plinkctl.state import Phase
 
 PROVIDER, CONSUMER = "111111111111", "222222222222"
 BOTH: Final = Link(
@@ -102,6 +104,28 @@ class Stories:
         if self.link.consumer is None:
             raise RuntimeError("no consumer in this link")
         return replace(self.link, consumer=replace(self.link.consumer, **wishes))
+
+
+def die_making(stories: Stories, node: str, link: Link) -> None:
+    """An `up` of one side that dies, as by kill -9, while the node's create is under way: sent, and no ID recorded.
+
+    Args:
+        stories: The folder with states.
+        node: The node's key.
+        link: What is wanted.
+    """
+    side, _, name = node.partition("/")
+    story = Story(stories.folder, link)
+
+    def observe(event: Event) -> None:
+        state = story.run.state(Side(side)) if isinstance(event, Called) else None
+        record = state.records.get(name) if state is not None else None
+        if record is not None and record.phase is Phase.CREATING and record.sent_at is not None:
+            raise RuntimeError("killed")
+
+    story.run.observer = observe
+    with pytest.raises(RuntimeError, match="killed"):
+        _ = up.provider_up(story.run) if side == Side.PROVIDER else up.consumer_up(story.run, wait=False)
 
 
 def ids(data: dict[str, Any]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def rebuild(run: Run, sides: tuple[Side, ...], *, lineages: Collection[str], ane
         found = one_lineage(run, seat, look(run, seat), lineages)
         state, more = assembled(seat, found) if found else (seat.state, [])
         if state.records:
-            made[side] = state
+            made[side] = replace(state, protected=run.link.protect is True)
             extras += more
     if not made:
         places = " or ".join(

@@ -16,6 +16,7 @@ from plinkctl.app.assembly import everything, look, one_lineage, related
 from plinkctl.app.findings import Found
 from plinkctl.app.run import Run, Seat
 from plinkctl.app.teardown import Plan, take_down
+from plinkctl.errors import RefusedError
 from plinkctl.link import Side
 from plinkctl.state import State
 from plinkctl.stores.memory import Memory
@@ -59,10 +60,26 @@ def sweep(
         if agree is None:
             run.note("plinkctl sweep --delete takes them away; whoever has their state still would lose a living link")
             return {"name": run.link.name, "deleted": [], "leftovers": list(_listed(run, opened, found))}
+        _refuse_protected(run, opened)
         wanted = {side: one_lineage(run, opened[side], items, lineages) for side, items in found.items() if items}
         doomed = _seated(run, opened, wanted)
         recorded = {record.id for seat in opened.values() for record in seat.state.live.values()}
         return {"name": run.link.name, **take_down(run, doomed, agree=agree, keep=recorded)}
+
+
+def _refuse_protected(run: Run, opened: Mapping[Side, Seat]) -> None:
+    """A state that is lost cannot say that its side is protected; the configuration still can.
+
+    Raises:
+        RefusedError: It does.
+    """
+    if run.link.protect and not all(seat.state.live for seat in opened.values()):
+        raise RefusedError(
+            f"the link {run.link.name!r} is protected",
+            why="its configuration says protect: true, and a state of it is not here",
+            hint="plinkctl state rebuild",
+            code="protected",
+        )
 
 
 def _leftovers(found: Iterable[Found], state: State, lineages: Collection[str]) -> list[Found]:
