@@ -17,7 +17,7 @@ SOURCE: Final = Path(plinkctl.__file__).parent
 
 # Lower may not know higher. A unit is a module or package directly below plinkctl.
 LAYERS: Final = (
-    ("errors", "events"),
+    ("errors", "events", "redaction"),
     ("link", "graph", "state"),
     ("config", "stores", "aws"),
     ("kinds", "topology", "permissions"),
@@ -26,6 +26,7 @@ LAYERS: Final = (
     ("cli",),
 )
 NEIGHBOURS: Final = {
+    ("errors", "redaction"),
     ("events", "errors"),
     ("graph", "link"),
     ("state", "link"),

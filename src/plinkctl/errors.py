@@ -1,4 +1,4 @@
-"""Everything plinkctl can say no with, and the exit code each no has. A leaf: it imports nothing of ours.
+"""Everything plinkctl can say no with, and the exit code each no has. A leaf. No secret gets into an error.
 
     PlinkError                     1   AWS refused, or a resource failed
     ├── AwsError                   1   one refused API call (made only in aws/faults.py)
@@ -20,6 +20,8 @@ import signal
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, Final
+
+from plinkctl.redaction import redacted
 
 
 class Exit(IntEnum):
@@ -73,9 +75,9 @@ class PlinkError(Exception):
     def __init__(
         self, message: str, *, why: str | None = None, hint: str | None = None, code: str | None = None
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.why = why
+        super().__init__(redacted(message))
+        self.message = redacted(message)
+        self.why = redacted(why) if why is not None else None
         self.hint = hint
         self.code = code or self.default_code
 
@@ -95,6 +97,11 @@ class AwsAnswer:
     message: str
     request_id: str | None = None
     status: int | None = None
+
+    def __post_init__(self) -> None:
+        # AWS quotes requests, signatures and tokens included; here is where its words come in.
+        for name in ("code", "message"):
+            object.__setattr__(self, name, redacted(getattr(self, name)))
 
     def __str__(self) -> str:
         tail = f" (request {self.request_id})" if self.request_id else ""

@@ -27,6 +27,7 @@ from plinkctl.aws import faults
 from plinkctl.aws.patience import Stop
 from plinkctl.errors import AccessError, AwsAnswer, AwsError, PlinkError, Stopped, UsageError
 from plinkctl.link import Access
+from plinkctl.redaction import know, redacted
 
 SERVICES: Final = ("ec2", "elbv2", "iam", "logs", "lambda")
 
@@ -108,12 +109,15 @@ class Clients:
             self.endpoint_url = access.endpoint_url or _configured_endpoint(core)
             self._reading = _clients(session, names, region, access.endpoint_url, attempts=5)
             self._writing = _clients(session, names, region, access.endpoint_url, attempts=1)
+            for client in (*self._reading.values(), *self._writing.values()):
+                client.meta.events.register("before-send", self._know_secrets)
             for client in self._writing.values():
                 client.meta.events.register("before-send", _name_the_operation)
             for client in self._reading.values():
                 kind = client.meta.service_model.service_id.hyphenize()
                 client.meta.events.register_first(f"needs-retry.{kind}", self._not_once_more)
-            credentials = session.get_credentials()
+            know(core.get_scoped_config().get("external_id"))
+            credentials = self._credentials = session.get_credentials()
         except PlinkError:
             raise
         except ProfileNotFound as error:
@@ -241,6 +245,14 @@ class Clients:
         """Asked by botocore after each attempt of a read: once stopped it must not begin another, of 70 s maybe."""
         return False if self._stop else None
 
+    def _know_secrets(self, **_: Any) -> None:
+        """Before each request, as they change: what it is signed with must not come back in an error.
+
+        They were fresh a moment ago, when the request was signed, so nobody is asked for new ones here.
+        """
+        frozen = self._credentials.get_frozen_credentials()
+        know(frozen.access_key, frozen.secret_key, frozen.token)
+
     def _raise(self, error: Exception, service: str, operation: str, begun: float, *, writes: bool = False) -> NoReturn:
         ours = faults.translate(error, service=service, operation=operation)
         if ours is None:
@@ -328,10 +340,8 @@ def _name_the_operation(request: Any, **_: Any) -> None:
 
 def _configured_endpoint(core: botocore.session.Session) -> str | None:
     """The endpoint override from environment or profile, to be announced: a forgotten one is a trap."""
-    if url := os.environ.get("AWS_ENDPOINT_URL"):
-        return url
-    endpoint: str | None = core.get_scoped_config().get("endpoint_url")
-    return endpoint
+    endpoint: str | None = os.environ.get("AWS_ENDPOINT_URL") or core.get_scoped_config().get("endpoint_url")
+    return redacted(endpoint) if endpoint else None
 
 
 def _no_credentials(why: str, access: Access) -> NoReturn:

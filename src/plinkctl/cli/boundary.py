@@ -19,10 +19,11 @@ from plinkctl.cli.options import overrides
 from plinkctl.errors import Exit, PlinkError, RefusedError, Stopped, StoppedError, UsageError
 from plinkctl.events import Event, Noted, RunFinished
 from plinkctl.link import Side
+from plinkctl.redaction import redacted
 from plinkctl.render.explain import explain
 from plinkctl.render.progress import progress
 from plinkctl.render.result import BAD_QUERY, Envelope, check_query, envelope_errors, render
-from plinkctl.render.terminal import wants_color
+from plinkctl.render.terminal import clean, wants_color
 from plinkctl.report import Report
 from plinkctl.stores.local import DEFAULT_FOLDER
 
@@ -135,7 +136,7 @@ def leave(
                 observer(Noted(at=time.time(), message=failure.error.message, level="error"))
         observer(RunFinished(at=time.time(), exit_code=code, seconds=time.monotonic() - begun))
     if bug is not None and params["debug"]:
-        traceback.print_exception(bug)
+        sys.stderr.write(redacted("".join(traceback.format_exception(bug))))
     after()
     if params["progress"] != "json":
         for failure in report.errors:  # told before, where they happened; what must be done next is told last
@@ -171,9 +172,12 @@ def ask(params: Mapping[str, Any], *, link: str, question: str, severe: bool) ->
         )
     try:
         if severe:
-            agreed = click.prompt(f"{question}. Type {link} to go on", default="", show_default=False, err=True) == link
+            agreed = (
+                click.prompt(f"{clean(question)}. Type {link} to go on", default="", show_default=False, err=True)
+                == link
+            )
         else:
-            agreed = click.confirm(f"{question}. Go on?", default=False, err=True)
+            agreed = click.confirm(f"{clean(question)}. Go on?", default=False, err=True)
     except click.Abort:
         raise StoppedError(signal.SIGINT) from None
     if not agreed:
@@ -232,7 +236,7 @@ def resuming_command() -> str:
 
 def _bug(error: BaseException) -> PlinkError:
     with tempfile.NamedTemporaryFile("w", prefix="plinkctl-bug-", suffix=".txt", delete=False) as file:
-        file.write("".join(traceback.format_exception(error)))
+        file.write(redacted("".join(traceback.format_exception(error))))
     return PlinkError(
         f"a bug in plinkctl: {type(error).__name__}: {error}",
         why=f"the traceback is in {file.name}",

@@ -13,6 +13,7 @@ import click
 
 from plinkctl import __version__
 from plinkctl.errors import Exit
+from plinkctl.redaction import guard_logs
 
 # Command -> module and attribute. Loaded when asked for, so that help and completion are quick.
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -74,6 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     sys.stdin = sys.stdin or _nowhere("r")
     sys.stdout = sys.stdout or _nowhere("w")
     sys.stderr = sys.stderr or _nowhere("w")
+    guard_logs()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 

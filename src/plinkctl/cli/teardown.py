@@ -8,6 +8,7 @@ import click
 from plinkctl.cli.boundary import ask, execute
 from plinkctl.cli.options import access_options, link_options, option, output_options, sides_options, together
 from plinkctl.link import Side
+from plinkctl.render.terminal import clean
 
 if TYPE_CHECKING:
     from plinkctl.app.run import Run
@@ -76,7 +77,8 @@ def _agree(params: Mapping[str, Any], *, severe: bool = False, what: str = "") -
     def agree(plan: "Plan") -> None:
         for connection in plan.connections:
             known = f"{connection.state}, since {connection.since or 'an unknown time'}"
-            click.echo(f"will be cut: {connection.endpoint_id} of account {connection.owner}, {known}", err=True)
+            told = f"will be cut: {connection.endpoint_id} of account {connection.owner}, {known}"
+            click.echo(clean(told), err=True)
         places = " and ".join(f"{name} account {account}" for name, account in plan.accounts.items())
         cut = f", cutting {len(plan.connections)} live connection(s) of others" if plan.connections else ""
         question = f"{len(plan.resources)} resources of the link {plan.link}{what} in {places} will be deleted{cut}"
