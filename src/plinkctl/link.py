@@ -129,6 +129,7 @@ class Link:
         name: `^[a-z][a-z0-9-]{0,30}$`; part of every name and tag on AWS.
         tags: The user's own tags for every resource; never a key that starts with `plinkctl:` or `aws:`.
         protect: Whether teardown must refuse; None leaves that as it was.
+        state: The place of the states: a folder, or an address in a bucket; None for the default.
     """
 
     name: str = DEFAULT_NAME
@@ -136,3 +137,4 @@ class Link:
     consumer: Consumer | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     protect: bool | None = None
+    state: str | None = None

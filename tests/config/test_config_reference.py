@@ -25,6 +25,7 @@ CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 NEEDS = {
     "demo.yaml": frozenset(Side),
     "one-account.yaml": frozenset(Side),
+    "shared-state.yaml": frozenset(Side),
     "two-accounts.yaml": frozenset({Side.PROVIDER}),
     "existing-load-balancer.yaml": frozenset({Side.PROVIDER}),
 }

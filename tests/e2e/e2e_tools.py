@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PROVIDER, CONSUMER = "111111111111", "222222222222"
 BOTH = ("--provider-profile", "provider", "--consumer-profile", "consumer")
 PROOF = "Hello from ALB!"
+BUCKET = "our-states"
 
 #: Operations that change nothing; whatever else is called counts as a change.
 _READS = re.compile(r"(Describe|Get|List)")
@@ -108,6 +109,21 @@ def calls(shell: Shell, running: Running) -> list[dict[str, Any]]:
     assert done.code == 0, done.err
     found: list[dict[str, Any]] = done.data["calls"]
     return found
+
+
+def make_bucket(running: Running) -> Any:
+    """The provider's bucket, in which the consumer may work too; the client."""
+    s3 = Aws(running).client("provider", "s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    both = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{CONSUMER}:root"},
+        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"],
+        "Resource": [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"],
+    }
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [both]}))
+    return s3
 
 
 class Meter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from e2e_tools import CONSUMER, PROOF, Aws, network, zone_names
+from e2e_tools import CONSUMER, PROOF, Aws, make_bucket, network, zone_names
 
 if TYPE_CHECKING:
     from shells import Shell
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from plinkctl.sandbox.daemon import Running
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-DEMO, TWO, ONE, EXISTING = (
-    str(CONFIGS / f"{name}.yaml") for name in ("demo", "two-accounts", "one-account", "existing-load-balancer")
+DEMO, TWO, ONE, EXISTING, SHARED = (
+    str(CONFIGS / f"{name}.yaml")
+    for name in ("demo", "two-accounts", "one-account", "existing-load-balancer", "shared-state")
 )
 
 
 def test_each_link_file_has_a_test_here() -> None:
-    assert {str(path) for path in CONFIGS.glob("*.yaml")} == {DEMO, TWO, ONE, EXISTING}
+    assert {str(path) for path in CONFIGS.glob("*.yaml")} == {DEMO, TWO, ONE, EXISTING, SHARED}
 
 
 def test_demo(shell: Shell, sandbox: Running) -> None:
@@ -51,6 +52,20 @@ def test_one_account(shell: Shell, sandbox: Running) -> None:
     assert both["verify"]["request"]["body"] == PROOF
     shell.ok("teardown", "-f", ONE, "--yes")
     assert Aws(sandbox).census() == before
+
+
+def test_shared_state(shell: Shell, sandbox: Running) -> None:
+    before = Aws(sandbox).census()
+    bucket = make_bucket(sandbox)
+    both = shell.ok("up", "-f", SHARED)
+    assert both["verify"]["request"]["body"] == PROOF
+    listed = shell.ok("state", "list", "-f", SHARED)["states"]
+    assert [one["file"] for one in listed] == [
+        f"s3://our-states/links/shared/{s}.json" for s in ("consumer", "provider")
+    ]
+    shell.ok("teardown", "-f", SHARED, "--yes")
+    assert Aws(sandbox).census() == before
+    assert bucket.get_bucket_versioning(Bucket="our-states")["Status"] == "Enabled"
 
 
 def test_existing_load_balancer(shell: Shell, sandbox: Running) -> None:

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from e2e_tools import BOTH, CONSUMER, PROOF, PROVIDER, Aws, envelope, refused
+from e2e_tools import BOTH, BUCKET, CONSUMER, PROOF, PROVIDER, Aws, envelope, make_bucket, refused
 from shells import PLINKCTL
 
 from plinkctl.sandbox import remote
@@ -21,25 +21,9 @@ if TYPE_CHECKING:
 
     from plinkctl.sandbox.daemon import Running
 
-BUCKET = "our-states"
 PLACE = f"s3://{BUCKET}/links"
 UP = ("provider", "up", "--allow", CONSUMER)
 _READS = re.compile(r"(Describe|Get|List)")
-
-
-def make_bucket(running: Running) -> Any:
-    """The provider's bucket, in which the consumer may work too; the client."""
-    s3 = Aws(running).client("provider", "s3")
-    s3.create_bucket(Bucket=BUCKET)
-    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    both = {
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{CONSUMER}:root"},
-        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"],
-        "Resource": [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"],
-    }
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [both]}))
-    return s3
 
 
 @pytest.fixture

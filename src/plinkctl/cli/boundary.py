@@ -77,7 +77,7 @@ def execute(
         run = Run(
             command=command,
             link=link,
-            place=params.get("state") or DEFAULT_FOLDER,
+            place=link.state or DEFAULT_FOLDER,
             observer=observer,
             stop=stop,
             clock=SystemClock(stop),

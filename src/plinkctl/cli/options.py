@@ -206,6 +206,7 @@ consumer_options: Final = together(
 _KEYS: Final[dict[str, str]] = {
     "name": "name",
     "protect": "protect",
+    "state": "state",
     "account": "{side}.account",
     "cidr": "{side}.network.cidr",
     "subnets": "{side}.network.subnets",

@@ -45,6 +45,7 @@ def _link(values: Mapping[str, Any], present: frozenset[Side]) -> Link:
         **given,
         tags=dict(values.get("tags") or {}),
         protect=values.get("protect"),
+        state=values.get("state"),
         provider=provider,
         consumer=consumer,
     )
