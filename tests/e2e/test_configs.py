@@ -61,7 +61,7 @@ def test_shared_state(shell: Shell, sandbox: Running) -> None:
     assert both["verify"]["request"]["body"] == PROOF
     listed = shell.ok("state", "list", "-f", SHARED)["states"]
     assert [one["file"] for one in listed] == [
-        f"s3://our-states/links/shared/{s}.json" for s in ("consumer", "provider")
+        f"s3://our-states/links/shared-state/{s}.json" for s in ("consumer", "provider")
     ]
     shell.ok("teardown", "-f", SHARED, "--yes")
     assert Aws(sandbox).census() == before
