@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plinkctl.sandbox.clock import Profile
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Side
+    from plinkctl.sandbox.world import World
 
 
 ZONES = ("use1-az1", "use1-az2", "use1-az4")
@@ -137,17 +140,38 @@ def test_tags_go_with_what_surrounds_a_network(provider: Side) -> None:
 # ---------------------------------------------------------------------------------------------- endpoints
 
 
-def test_a_rejected_endpoint_gives_up_subnets_and_groups_and_stays_rejected(
-    offer: Callable[..., Any], place: Callable[..., Any]
+def test_a_rejected_endpoint_gives_up_groups_and_keeps_its_subnets(
+    offer: Callable[..., Any], place: Callable[..., Any], refused: Callable[..., str]
 ) -> None:
     made, here = offer("use1-az1", "use1-az2"), place("use1-az1", "use1-az2")
     endpoint = here.connect(made.name)
     made.ec2.accept_vpc_endpoint_connections(ServiceId=made.id, VpcEndpointIds=[endpoint])
     made.ec2.reject_vpc_endpoint_connections(ServiceId=made.id, VpcEndpointIds=[endpoint])
-    here.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveSubnetIds=here.subnets[1:])
+    group = here.ec2.create_security_group(GroupName="g", Description="g", VpcId=here.vpc)["GroupId"]
+    modify = here.ec2.modify_vpc_endpoint
+    modify(VpcEndpointId=endpoint, AddSecurityGroupIds=[group])
+    modify(VpcEndpointId=endpoint, RemoveSecurityGroupIds=[group])
+    refused("InvalidParameter", modify, VpcEndpointId=endpoint, RemoveSubnetIds=here.subnets[1:])
     (found,) = here.ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
-    assert (found["State"], found["SubnetIds"]) == ("rejected", here.subnets[:1])
-    here.ec2.delete_subnet(SubnetId=here.subnets[1])
+    assert (found["State"], sorted(found["SubnetIds"])) == ("rejected", sorted(here.subnets))
+
+
+def test_while_subnets_are_changed_an_endpoint_takes_no_other_change(
+    offer: Callable[..., Any], place: Callable[..., Any], refused: Callable[..., str], sandbox: World
+) -> None:
+    made, here = offer("use1-az1", "use1-az2", acceptance=False), place("use1-az1", "use1-az2")
+    endpoint = here.connect(made.name)
+    group = here.ec2.create_security_group(GroupName="g", Description="g", VpcId=here.vpc)["GroupId"]
+    modify, wait = here.ec2.modify_vpc_endpoint, 60.0
+    sandbox.profile = Profile(name="slow", endpoint_pending=wait)
+    modify(VpcEndpointId=endpoint, AddSecurityGroupIds=[group])
+    modify(VpcEndpointId=endpoint, RemoveSecurityGroupIds=[group])  # without waiting for the first
+    modify(VpcEndpointId=endpoint, RemoveSubnetIds=here.subnets[1:])
+    for more in ({"AddSubnetIds": here.subnets[1:]}, {"AddSecurityGroupIds": [group]}, {"PrivateDnsEnabled": False}):
+        message = refused("OperationInProgress", modify, VpcEndpointId=endpoint, **more)
+        assert message == "VpcEndpoint modify operation in progress"
+    sandbox.clock.advance(wait)
+    modify(VpcEndpointId=endpoint, AddSubnetIds=here.subnets[1:])
 
 
 # ---------------------------------------------------------------------------------------- load balancers

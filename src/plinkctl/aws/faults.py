@@ -57,6 +57,7 @@ _BY_CODE: Final[dict[str, Nature]] = {
     "DependencyViolation": _N.BUSY,
     "InvalidGroup.InUse": _N.BUSY,
     "ExistingVpcEndpointConnections": _N.BUSY,
+    "OperationInProgress": _N.NOT_YET,  # another change of the endpoint is under way
     "Unavailable": _N.UNCLEAR,  # but see from_answer for CreateVpcEndpoint
     "InvalidNetworkInterface.InUse": _N.BUSY,
     "InvalidNetworkLoadBalancerArn.NotFound": _N.NOT_YET,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import string
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 #: Untyped on purpose: the sandbox gives moto's objects an attribute of its own.
 VPCEndPoint: Any = vpcs.VPCEndPoint
+
+
+#: The parameters of ModifyVpcEndpoint that are about where an endpoint is.
+_PLACES: Final = ("AddSubnetIds", "RemoveSubnetIds", "SubnetConfigurations")
 
 
 @override(VPCs, "create_vpc_endpoint")
@@ -130,14 +134,21 @@ def _shape(response: Any, vpc: Any, service: Service, endpoint: Endpoint | None)
 def _modify(_original: Any, self: Any) -> ActionResult:
     """ModifyVpcEndpoint: subnets, addresses, groups, DNS, the spelling of the policy.
 
-    Whether AWS takes a change while another is `pending` is not established. Here it does: Terraform changes groups and
-    subnets of one endpoint one after the other without looking. Nor is it established for a rejected endpoint, which
-    stays rejected: Terraform, which destroys an acceptance by a rejection, may take subnets and groups away after it.
+    While subnets are changed, AWS takes no other change; groups alone it changes at once, for Terraform adds one and
+    removes one without looking in between. What it says of a rejected endpoint is not established. Here groups are
+    changed and subnets are not, in the code Terraform takes for an association that has gone: it destroys an acceptance
+    by a rejection, and would wait in vain for a rejected endpoint to be available.
     """
     endpoint = own_endpoint(self.ec2_backend, self._get_param("VpcEndpointId"))
     state = endpoint.state(world.now())
     if state not in ("available", "pending", "pendingAcceptance", "rejected"):
         raise EC2ClientError("InvalidState", f"The endpoint {endpoint.id} cannot be modified in state {state}")
+    if endpoint.moving > world.now():
+        raise EC2ClientError("OperationInProgress", "VpcEndpoint modify operation in progress")
+    if state == "rejected" and any(self._get_param(name) for name in _PLACES):
+        raise EC2ClientError(
+            "InvalidParameter", f"The subnets of the endpoint {endpoint.id} cannot be modified: rejected"
+        )
     vpc = self.ec2_backend.get_vpc(endpoint.vpc_id)
     endpoint.change(_shape(self, vpc, endpoint.service, endpoint))
     return ActionResult({"Return": True})

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 #: a week is our choice.
 EXPIRY: Final = 7 * 24 * 3600.0
 
+#: For how much of its `pending` a change of subnets keeps others off: a minute is enough, Terraform found.
+_MOVING: Final = 0.5
+
 HOSTED_ZONE: Final = "Z7HUB22UULQXV"  # of the interface endpoints' public names in us-east-1
 
 
@@ -45,6 +48,7 @@ class Endpoint:
         life: pendingAcceptance, pending, available, rejected, expired, failed, deleting, deleted, gone.
         name: its regional DNS name.
         groups, ip_type, records, private_dns, policy: what the consumer has chosen; see `admission.Shape`.
+        moving: until when a change of its subnets takes no other change besides (seconds of the clock).
         connection_id: how the provider's side calls the same thing.
         payer: who pays for it, when somebody has said so.
         notifications: notification ID -> who wants to hear of it.
@@ -63,6 +67,7 @@ class Endpoint:
     private_dns: bool = False
     policy: str = FULL_ACCESS
     life: Timeline = field(default_factory=lambda: Timeline(world.now(), ("pendingAcceptance", 0), ("expired", EXPIRY)))
+    moving: float = 0.0
     connection_id: str = field(default_factory=lambda: world.new_id("vpce-con"))
     created: float = field(default_factory=world.now)
     payer: str | None = None
@@ -218,6 +223,8 @@ class Endpoint:
         # A rejection on its way is not undone by a change.
         if self._chosen() != before and self.life.end == "available":
             self._pending()
+            if self._chosen()[0] != before[0]:
+                self.moving = world.now() + _MOVING * world.current().profile.endpoint_pending
 
     def _chosen(self) -> tuple[Any, ...]:
         enis = sorted(eni.id for eni in self.interfaces)
