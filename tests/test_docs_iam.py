@@ -4,6 +4,7 @@ import ast
 import configparser
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,6 +148,7 @@ def test_what_is_printed_is_enough_for_the_whole_job(shell: Shell, users: Users)
     shell.ok("up", *BOTH, "--tag", "a=b")
     shell.ok("verify", *BOTH)
     shell.ok("status", *BOTH)
+    shell.ok("state", "rebuild", *BOTH, "--replace")
     assert shell.ok("teardown", *BOTH, "--yes")["leftovers"] == []
 
 
@@ -340,6 +342,11 @@ def test_no_command_calls_what_the_table_does_not_allow_it(shell: Shell, sandbox
     since("status")
     shell.ok("reject", *provider, "--endpoint-id", endpoint)
     since("reject")
+    shell.ok("state", "rebuild", *both, "--replace")
+    shutil.rmtree(shell.folder / ".plinkctl")
+    shell.ok("sweep", *both)
+    shell.ok("state", "rebuild", *both)
     shell.ok("teardown", *both, "--yes")
+    shell.ok("sweep", *both, "--delete")
     since("teardown")
     assert seen

@@ -103,6 +103,29 @@ def test_the_next_record_of_a_node_is_another_incarnation_even_after_it_is_gone(
     assert gone.next_record("vpc")[1] != op
 
 
+def test_above_the_floor_of_a_state_that_was_made_again_nothing_was_ever_used() -> None:
+    state = replace(empty(), floor=100)
+    assert state.next_record("vpc")[0] == 101
+    old = state.put(Record(node="vpc", kind="vpc", phase=Phase.READY, incarnation=7, attrs={"id": "vpc-7"}))
+    assert old.next_record("vpc")[0] == 101
+    assert replace(old, floor=0).next_record("vpc")[0] == 8
+    assert states.from_json(json.loads(json.dumps(old.to_json())), place="x").floor == 100
+
+
+@pytest.mark.parametrize("incarnation", [1, 2, 101, 9_999])
+def test_an_op_id_tells_its_incarnation_and_only_with_its_own_lineage_and_node(incarnation: int) -> None:
+    op = states.op_id("mine", "provider/vpc", incarnation)
+    assert states.incarnation_of("mine", "provider/vpc", op) == incarnation
+    for lineage, key, told in (
+        ("other", "provider/vpc", op),
+        ("mine", "consumer/vpc", op),
+        ("mine", "provider/subnet-1", op),
+        ("mine", "provider/vpc", op[:-1]),
+        ("mine", "provider/vpc", ""),
+    ):
+        assert states.incarnation_of(lineage, key, told) is None
+
+
 def test_two_new_states_have_lineages_of_their_own() -> None:
     assert empty().lineage != empty().lineage
 

@@ -275,6 +275,31 @@ def test_teardown_from_states_keeps_the_order_of_the_graph(link: Link) -> None:
         assert back.dependents(key) >= planned.dependents(key)
 
 
+def test_what_names_anothers_id_or_arn_at_any_depth_must_go_before_it() -> None:
+    """How a state that is made from tags knows the order of teardown."""
+
+    def record(node: str, arn: str = "", **params: object) -> Record:
+        attrs = {"id": f"id-of-{node}", **({"arn": arn} if arn else {})}
+        return Record(node=node, kind="vpc", phase=Phase.READY, attrs=attrs, params=params)
+
+    found = topology.needs(
+        {
+            "p/vpc": record("vpc", cidr="10.0.0.0/16"),
+            "p/role": record("role", arn="arn:role"),
+            "p/group": record("group", vpc_id="id-of-vpc", itself="id-of-group"),
+            "p/deep": record("deep", at={"any": [{"depth": "id-of-group"}, "arn:role"]}, port=80, nothing=None),
+            "p/alone": record("alone", vpc_id="id-of-somebody-elses"),
+        }
+    )
+    assert found == {
+        "p/vpc": (),
+        "p/role": (),
+        "p/group": ("p/vpc",),
+        "p/deep": ("p/group", "p/role"),
+        "p/alone": (),
+    }
+
+
 def test_the_service_goes_before_anything_it_stands_on() -> None:
     """A connection that comes in the last moment is refused by a provider that is still whole."""
     found, net = topology.recorded(recorded(LINKS["both"]))

@@ -12,10 +12,11 @@ from typing import Any
 
 import boto3
 import pytest
-from links import CONSUMER, Stories, ids, offered
+from links import CONSUMER, Stories, die_making, ids, offered
 
 from plinkctl.app import proof, up
 from plinkctl.app.rebuild import rebuild
+from plinkctl.app.sweep import sweep
 from plinkctl.app.teardown import teardown
 from plinkctl.errors import RefusedError, StateError
 from plinkctl.link import Network, Side
@@ -246,6 +247,26 @@ def test_what_is_borrowed_is_no_part_of_it_and_taken_up_by_the_next_up(
         assert (mine.last.writes, mine.last.failed) == ([], {})
         mine(teardown, (P,), agree=lambda _: None)
         assert mine.last.exit == 0
+
+
+def test_a_state_that_is_lost_in_the_middle_of_an_up_comes_back_for_the_rest(stories: Stories, tmp_path: Path) -> None:
+    """What was under way is found by its tags like all else, and made once only."""
+    mine = Stories(tmp_path / "middle", replace(stories.link, name="middle"))
+    link = mine.provider(allow=(CONSUMER,), acceptance_required=False)
+    die_making(mine, "provider/nlb", link)
+    mine.link = link
+    for path in mine.folder.rglob("provider.json"):
+        path.unlink()
+    told = again(mine, (P,))
+    found = {item["node"]: item["id"] for item in told["resources"]}
+    assert "provider/nlb" in found
+    after = ids(offered(mine))
+    assert mine.last.failed == {}
+    assert found.items() <= after.items()
+    listed = mine(sweep, (P,), lineages=(), agree=None)
+    assert listed["leftovers"] == []
+    mine(teardown, (P,), agree=lambda _: None)
+    assert mine.last.exit == 0
 
 
 def test_other_wishes_than_the_usual_come_back_too(stories: Stories, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_an_extra_beside_a_living_link_goes_and_the_link_stays(stories: Stories,
     known = ids(stories(up.both_up))
     extra, strange = twin(account, known["provider/vpc"]), twin(account, known["provider/vpc"], without="plinkctl:op")
     (found,) = listed(stories)
-    assert (found["node"], found["id"], found["account"]) == ("vpc", extra, "111111111111")
+    assert (found["node"], found["id"], found["account"]) == ("provider/vpc", extra, "111111111111")
     assert strange in stories.last.notes
     plans: list[Plan] = []
     told = stories(sweep, SIDES, lineages=(), agree=plans.append)
@@ -146,7 +146,7 @@ def test_a_lost_link_goes_in_the_order_of_a_teardown(stories: Stories, account: 
     for path in stories.folder.rglob("*r.json"):
         path.unlink()
     found = listed(stories)
-    order = [f"{item['side']}/{item['node']}" for item in found]
+    order = [item["node"] for item in found]
     assert set(order) == set(ids(made)) - {"provider/target", "provider/acceptance"}
     for first, then in (
         ("consumer/endpoint", "provider/service"),
@@ -172,6 +172,19 @@ def test_a_lost_link_goes_in_the_order_of_a_teardown(stories: Stories, account: 
     stories(up.both_up)
     assert stories.last.failed == {}
     assert stories(proof.prove)["ok"] is True
+
+
+def test_what_the_configuration_protects_is_not_swept(stories: Stories, tmp_path: Path) -> None:
+    """The state that would refuse is lost."""
+    lost = Stories(tmp_path / "lost", replace(stories.link, name="kept", protect=True))
+    made = ids(offered(lost))
+    elsewhere = Stories(tmp_path / "elsewhere", lost.link)
+    assert {item["id"] for item in listed(elsewhere)} == set(made.values())
+    with pytest.raises(RefusedError) as caught:
+        elsewhere(sweep, SIDES, lineages=(), agree=yes)
+    assert (caught.value.code, elsewhere.last.writes) == ("protected", [])
+    told = elsewhere(sweep, SIDES, lineages=(), agree=yes, link=replace(lost.link, protect=None))
+    assert (elsewhere.last.exit, told["leftovers"]) == (0, [])
 
 
 def test_the_living_connection_of_somebody_else_is_not_cut_without_consent(stories: Stories, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_state_in_a_bucket_comes_back_and_a_lost_link_goes(
     s3.delete_object(**key)
     left = shell.ok("sweep", *HERE)["leftovers"]
     assert {item["id"] for item in left} == {r["id"] for r in made["resources"]}
-    assert (left[0]["node"], left[-1]["node"]) == ("service", "vpc")
+    assert (left[0]["node"], left[-1]["node"]) == ("provider/service", "provider/vpc")
     refused = shell("sweep", "--delete", *HERE)
     assert refused.code == 6
     assert "--confirm default" in refused.err

@@ -55,7 +55,7 @@ class Found:
 
     def to_json(self) -> dict[str, str]:
         """As results list it."""
-        return {"side": self.side.value, "node": self.node, "kind": self.kind, "id": self.id, "lineage": self.lineage}
+        return {"side": self.side.value, "node": self.key, "kind": self.kind, "id": self.id, "lineage": self.lineage}
 
 
 def tagged(seat: Seat, tag: str, value: str, kinds: Iterable[Kind] = ()) -> list[tuple[Kind, Tagged]]:

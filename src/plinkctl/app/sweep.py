@@ -119,7 +119,7 @@ def _listed(run: Run, opened: Mapping[Side, Seat], found: Mapping[Side, list[Fou
                 continue  # they go with what they relate
             yield {
                 "side": side.value,
-                "node": record.node,
+                "node": key.partition("~")[0],
                 "kind": record.kind,
                 "id": record.id,
                 "account": opened[side].identity.account,
