@@ -42,10 +42,7 @@ def measure(folder: Place, bucket: Place, *, records: int, commits: int) -> dict
             times.append(timed(partial(store.commit, changed)))
     for store in stores:
         store.close()
-    opening = [
-        statistics.median(timed(lambda place=place: place.open("bench", Side.PROVIDER).close()) for _ in range(20))
-        for place in (folder, bucket)
-    ]
+    opening = [statistics.median(timed(partial(_open, place)) for _ in range(20)) for place in (folder, bucket)]
     local, shared = (statistics.median(times) for times in took)
     return {
         "commit in a folder, p50 ms": local,
@@ -55,6 +52,10 @@ def measure(folder: Place, bucket: Place, *, records: int, commits: int) -> dict
         "open and close a folder's, p50 ms": opening[0],
         "open and close a bucket's, p50 ms": opening[1],
     }
+
+
+def _open(place: Place) -> None:
+    place.open("bench", Side.PROVIDER).close()
 
 
 def main() -> None:
