@@ -168,6 +168,7 @@ def _service(run: Run) -> tuple[Clients, str, frozenset[str]]:
     aws = running.clients(run, Side.PROVIDER)
     identity = aws.identity()
     running.guard(run, state, identity, Side.PROVIDER)
+    running.refuse_root(identity)
     running.started(run, {Side.PROVIDER: (identity, aws)})
     return aws, record.id, handshake.accounts_of(record.params.get("principals") or ())
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from plinkctl import state as states
 from plinkctl.app.auditing import Auditor
@@ -17,7 +18,7 @@ from plinkctl.aws.patience import Clock, Stop, SystemClock
 from plinkctl.aws.session import Answered, Clients, Identity, OnCall
 from plinkctl.engine.executor import Executor, Walked
 from plinkctl.engine.steps import Desk, Job, Script
-from plinkctl.errors import StateError, StoppedError
+from plinkctl.errors import RefusedError, StateError, StoppedError
 from plinkctl.events import Called, Event, Noted, PlannedNode, RunStarted, SideInfo, WalkPlanned
 from plinkctl.graph import Graph, Node, resolve
 from plinkctl.kinds import KINDS
@@ -136,12 +137,14 @@ def take(run: Run, stores: Mapping[Side, Store]) -> dict[Side, Seat]:
     Raises:
         StateError: A state is of another account or region.
         AccessError: No credentials.
+        RefusedError: They are those of the account's root user.
     """
     opened: dict[Side, Seat] = {}
     for side, store in stores.items():
         aws = clients(run, side)
         identity = aws.identity()
         guard(run, store.state, identity, side)
+        refuse_root(identity)
         if store.state is None:
             store.begin(
                 states.new(
@@ -171,6 +174,14 @@ def started(run: Run, sides: Mapping[Side, tuple[Identity, Clients]]) -> None:
         for side, (identity, aws) in sides.items()
     )
     run.tell(RunStarted(at=run.clock.wall(), command=run.command, link=run.link.name, sides=infos))
+    for url in sorted({info.endpoint_url for info in infos if info.endpoint_url}):
+        if not all(_on_this_machine(one) for one in url.split(", ")):
+            run.note(f"calls go to {url}, not to AWS", level="warning")
+
+
+def _on_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
 def clients(run: Run, side: Side) -> Clients:
@@ -244,6 +255,21 @@ def guard(run: Run, state: State | None, identity: Identity, side: Side) -> None
             why=f"the credentials and settings lead to account {identity.account}, region {identity.region}",
             hint=f"{flag}profile PROFILE, {flag}region REGION, or another --name for another link",
             code="other_account" if state.account != identity.account else "other_region",
+        )
+
+
+def refuse_root(identity: Identity) -> None:
+    """No change is made with the rights of the root user, which no policy can bound.
+
+    Raises:
+        RefusedError: These are its credentials.
+    """
+    if identity.arn.endswith(":root"):
+        raise RefusedError(
+            f"these are the credentials of the root user of {identity.account}",
+            why="no policy can bound what it may do",
+            hint="aws configure, with the keys of a user or a role; plinkctl iam-policy prints what it must be allowed",
+            code="root_user",
         )
 
 

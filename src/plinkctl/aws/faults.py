@@ -266,6 +266,13 @@ def unsuccessful(reply: Mapping[str, Any], *, service: str, operation: str) -> A
     return None
 
 
+def endless(service: str, operation: str, pages: int) -> AwsError:
+    """The error for a list that does not end: each page leads to another."""
+    api = "".join(part.capitalize() for part in operation.split("_"))
+    answer = AwsAnswer(service=service, operation=api, code="EndlessList", message=f"page {pages} leads to another")
+    return _error(answer, Nature.REFUSED)
+
+
 def _error(answer: AwsAnswer, nature: Nature) -> AwsError:
     match nature:
         case _N.CREDENTIALS:

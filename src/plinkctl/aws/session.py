@@ -15,6 +15,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
@@ -25,7 +26,7 @@ from botocore.loaders import Loader, create_loader
 from plinkctl import __version__
 from plinkctl.aws import faults
 from plinkctl.aws.patience import Stop
-from plinkctl.errors import AccessError, AwsAnswer, AwsError, PlinkError, Stopped, UsageError
+from plinkctl.errors import AccessError, AwsAnswer, AwsError, PlinkError, RefusedError, Stopped, UsageError
 from plinkctl.link import Access
 from plinkctl.redaction import know, redacted
 
@@ -34,6 +35,22 @@ SERVICES: Final = ("ec2", "elbv2", "iam", "logs", "lambda")
 _CONNECT_TIMEOUT: Final = 5
 _READ_TIMEOUT: Final = 70  # above the longest run of the probe function (60 s), or Invoke would be given up too early
 _POOL: Final = 16  # workers of a walk: fewer connections than workers would make them wait for each other
+
+MOST_PAGES: Final = 1000  # of one list; accounts with more are not what this is for
+MOST_CREATIONS: Final = 200  # of one side in one run; the largest link has some 110 parts
+
+# The suffixes of botocore's partitions (endpoints.json), with the newer names.
+_AWS: Final = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+    ".c2s.ic.gov",
+    ".sc2s.sgov.gov",
+    ".cloud.adc-e.uk",
+    ".csp.hci.ic.gov",
+)
 
 _ACTING: Final[ContextVar[str]] = ContextVar("op", default="")
 """The operation that the call under way in this thread is for."""
@@ -100,15 +117,16 @@ class Clients:
         self._stop = stop
         self._on_call = on_call
         self._op = ""
+        self._made: list[str] = []
         try:
             core = botocore.session.Session(profile=access.profile)
             core.register_component("data_loader", _models(core.get_config_variable("data_path")))
             session = boto3.Session(botocore_session=core)
             region = region_of(access, session)
             names = ("sts", *services)
-            self.endpoint_url = access.endpoint_url or _configured_endpoint(core)
             self._reading = _clients(session, names, region, access.endpoint_url, attempts=5)
             self._writing = _clients(session, names, region, access.endpoint_url, attempts=1)
+            self.endpoint_url = elsewhere(client.meta.endpoint_url for client in self._writing.values())
             for client in (*self._reading.values(), *self._writing.values()):
                 client.meta.events.register("before-send", self._know_secrets)
             for client in self._writing.values():
@@ -201,7 +219,9 @@ class Clients:
             return list(self.read(service, operation, **params)[key])
         begun = self._begun()
         try:
-            for page in client.get_paginator(operation).paginate(**params):
+            for number, page in enumerate(client.get_paginator(operation).paginate(**params), 1):
+                if number > MOST_PAGES:
+                    raise faults.endless(service, operation, number)
                 items.extend(page.get(key, ()))  # S3 leaves an empty list out
                 self._told(service, operation, "ok", page, begun)
         except Exception as error:  # noqa: BLE001  (_raise lets through what is not botocore's)
@@ -213,8 +233,11 @@ class Clients:
 
         Raises:
             AwsError: AWS refused it, in an error or in an `Unsuccessful` list; nature UNCLEAR when the answer was lost.
+            RefusedError: It would be one creation too many.
             Stopped: The user asked to stop; nothing was sent.
         """
+        if operation.startswith("create_"):
+            self._bound_creation()
         with _acting(self._op):
             reply = self._call(self._writing[service], service, operation, params, writes=True)
         if failure := faults.unsuccessful(reply, service=service, operation=operation):
@@ -235,6 +258,21 @@ class Clients:
         hidden = faults.unsuccessful(reply, service=service, operation=operation)
         self._told(service, operation, hidden.answer.code if hidden else "ok", reply, begun, writes=writes)
         return reply
+
+    def _bound_creation(self) -> None:
+        """A fault of ours must end before the account is full: others have filled whole quotas in a loop.
+
+        Raises:
+            RefusedError: This run has sent more creations than any link has parts.
+        """
+        self._made.append("")  # copies of these clients share the list, and appending is one step for all threads
+        if len(self._made) > MOST_CREATIONS:
+            raise RefusedError(
+                f"this run has sent {MOST_CREATIONS} creations, more than any link has parts",
+                why="something makes the same thing again and again; nothing more is made",
+                hint="plinkctl status",
+                code="too_many_creations",
+            )
 
     def _begun(self) -> float:
         if self._stop:
@@ -338,10 +376,14 @@ def _name_the_operation(request: Any, **_: Any) -> None:
         request.headers["User-Agent"] = f"{agent.decode() if isinstance(agent, bytes) else agent} op/{op}"
 
 
-def _configured_endpoint(core: botocore.session.Session) -> str | None:
-    """The endpoint override from environment or profile, to be announced: a forgotten one is a trap."""
-    endpoint: str | None = os.environ.get("AWS_ENDPOINT_URL") or core.get_scoped_config().get("endpoint_url")
-    return redacted(endpoint) if endpoint else None
+def elsewhere(urls: Iterable[str]) -> str | None:
+    """The endpoints that are not AWS's, to be announced: a forgotten override is a trap.
+
+    Asked of the clients themselves, so it does not matter which flag, variable, profile or section says it, and for
+    which service.
+    """
+    found = {redacted(url) for url in urls if not (urlsplit(url).hostname or "").endswith(_AWS)}
+    return ", ".join(sorted(found)) or None
 
 
 def _no_credentials(why: str, access: Access) -> NoReturn:

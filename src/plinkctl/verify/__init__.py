@@ -268,7 +268,12 @@ def _function(consumer: Half) -> Check:
         )
 
     def look(aws: Clients) -> str:
-        state = str(aws.read("lambda", "get_function", FunctionName=record.id)["Configuration"].get("State", "Active"))
+        found = aws.read("lambda", "get_function", FunctionName=record.id)["Configuration"]
+        # What it says is proof only if it is ours: its code by the checksum, and where it sends its request.
+        told = (found.get("CodeSha256"), found.get("Environment", {}).get("Variables", {}))
+        if told != (record.params.get("code"), record.params.get("environment")):
+            return "changed by somebody: its code or its environment is not what plinkctl gave it"
+        state = str(found.get("State", "Active"))
         # Lambda puts a function that idles to sleep, and only an invocation wakes it: the request below does.
         return "Active" if state == "Inactive" else state
 
