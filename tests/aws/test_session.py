@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from plinkctl.aws import session
 from plinkctl.aws.faults import Nature
 from plinkctl.aws.patience import Stop
 from plinkctl.aws.session import Clients, region_of
-from plinkctl.errors import AccessError, AwsError, Exit, Stopped, UsageError
+from plinkctl.errors import AccessError, AwsError, Exit, RefusedError, Stopped, UsageError
 from plinkctl.link import Access
 
 
@@ -190,6 +191,43 @@ def test_pages_are_joined() -> None:
     with serving((200, more), VPCS) as (endpoint, url):
         assert len(clients(url).pages("ec2", "describe_vpcs", "Vpcs")) == 2
         assert endpoint.asked == 2
+
+
+def test_a_list_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MOST_PAGES", 3)
+    pages = [
+        (200, VPCS[1].replace("</DescribeVpcsResponse>", f"<nextToken>t{n}</nextToken></DescribeVpcsResponse>"))
+        for n in range(9)
+    ]
+    with serving(*pages) as (endpoint, url), pytest.raises(AwsError) as caught:
+        clients(url).pages("ec2", "describe_vpcs", "Vpcs")
+    assert caught.value.answer.code == "EndlessList"
+    assert endpoint.asked == 4
+
+
+def test_a_run_that_creates_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MOST_CREATIONS", 3)
+    with serving(VPC) as (endpoint, url):
+        aws = clients(url)
+        for number in range(3):
+            aws.acting(f"op{number}").write("ec2", "create_vpc", CidrBlock="10.0.0.0/16")
+        with pytest.raises(RefusedError, match="has sent 3 creations"):
+            aws.acting("another").write("ec2", "create_vpc", CidrBlock="10.0.0.0/16")
+        assert endpoint.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("urls", "told"),
+    [
+        (["https://ec2.us-east-1.amazonaws.com", "https://sts.cn-north-1.amazonaws.com.cn"], None),
+        (["https://ec2.us-east-1.amazonaws.com", "http://127.0.0.1:4566"], "http://127.0.0.1:4566"),
+        (["https://ec2.us-east-1.notamazonaws.com"], "https://ec2.us-east-1.notamazonaws.com"),
+        (["http://b.example", "http://a.example", "http://b.example"], "http://a.example, http://b.example"),
+        (["http://user:password@h.example"], "http://[redacted]@h.example"),
+    ],
+)
+def test_endpoints_that_are_not_of_aws_are_told(urls: list[str], told: str | None) -> None:
+    assert session.elsewhere(urls) == told
 
 
 # ----------------------------------------------------------------------------------- who, and where

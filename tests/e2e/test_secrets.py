@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import base64
-import re
-import threading
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 import pytest
 from e2e_tools import CONSUMER, PROVIDER
+from parrot import caller, parrot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from shells import Shell
 
 CANARIES = {
@@ -36,67 +31,27 @@ ASSUMED = f"""<AssumeRoleResponse><AssumeRoleResult><Credentials>
 <AccessKeyId>{CANARIES["assumed key"]}</AccessKeyId><SecretAccessKey>{CANARIES["assumed secret"]}</SecretAccessKey>
 <SessionToken>{CANARIES["token"]}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>
 </AssumeRoleResult></AssumeRoleResponse>"""
-CALLER = f"""<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::{PROVIDER}:assumed-role/r/s</Arn>
-<Account>{PROVIDER}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"""
 
 
-@dataclass
-class Parrot:
+def answer(manner: str, action: str, headers: str) -> tuple[int, str]:
     """An AWS that says back all it was told, and more."""
-
-    manner: str
-    signatures: set[str] = field(default_factory=set)
-    url: str = ""
-
-    def answer(self, action: str, headers: str) -> tuple[int, str]:
-        if action == "AssumeRole":
-            return 200, ASSUMED
-        if action == "GetCallerIdentity":
-            return 200, CALLER
-        bare = " ".join(secret for name, secret in CANARIES.items() if name not in {"pem", "password"})
-        said = f"{headers}\n{PEM}\n{bare}\nnot authorized to perform: ec2:Do{CANARIES['external id']}"
-        if self.manner == "not parsable":
-            return 400, f"<Response><Errors><Error><Code>{said}"
-        if self.manner == "a bug":
-            item = f"<item><zoneName>{said}</zoneName><zoneState>available</zoneState></item>"
-            return 200, f"<R><availabilityZoneInfo>{item}</availabilityZoneInfo></R>"
-        code = self.manner if self.manner != "in the code" else said
-        error = f"<Errors><Error><Code>{code}</Code><Message>{said}</Message></Error></Errors>"
-        return 400, f"<Response>{error}<RequestID>11111111-2222</RequestID></Response>"
+    if action == "AssumeRole":
+        return 200, ASSUMED
+    if action == "GetCallerIdentity":
+        return 200, caller(f"arn:aws:sts::{PROVIDER}:assumed-role/r/s")
+    bare = " ".join(secret for name, secret in CANARIES.items() if name not in {"pem", "password"})
+    said = f"{headers}\n{PEM}\n{bare}\nnot authorized to perform: ec2:Do{CANARIES['external id']}"
+    if manner == "not parsable":
+        return 400, f"<Response><Errors><Error><Code>{said}"
+    if manner == "a bug":
+        item = f"<item><zoneName>{said}</zoneName><zoneState>available</zoneState></item>"
+        return 200, f"<R><availabilityZoneInfo>{item}</availabilityZoneInfo></R>"
+    code = manner if manner != "in the code" else said
+    error = f"<Errors><Error><Code>{code}</Code><Message>{said}</Message></Error></Errors>"
+    return 400, f"<Response>{error}<RequestID>11111111-2222</RequestID></Response>"
 
 
-@contextmanager
-def parrot(manner: str) -> Iterator[Parrot]:
-    bird = Parrot(manner)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            headers = "\n".join(f"{name.lower()}:{value}" for name, value in self.headers.items())
-            bird.signatures |= set(re.findall(r"Signature=([0-9a-f]{64})", headers))
-            status, text = bird.answer(asked["Action"][0], headers)
-            body = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    bird.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield bird
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def caller(shell: Shell, url: str) -> Shell:
+def stranger(shell: Shell, url: str) -> Shell:
     """A terminal of somebody who assumes a role, whose every secret is a canary."""
     config = shell.folder.parent / f"{shell.folder.name}-config"
     config.write_text(
@@ -131,8 +86,8 @@ LEVELS = (
     "manner", ["SignatureDoesNotMatch", "UnauthorizedOperation", "Odd", "in the code", "not parsable", "a bug"]
 )
 def test_no_sink_has_one_whatever_aws_says(shell: Shell, manner: str) -> None:
-    with parrot(manner) as bird:
-        user = caller(shell, bird.url)
+    with parrot(partial(answer, manner)) as bird:
+        user = stranger(shell, bird.url)
         for level in LEVELS if manner in {"SignatureDoesNotMatch", "a bug"} else LEVELS[1:2]:
             done = user("provider", "up", "--allow", CONSUMER, *level)
             assert done.code in {1, 5, 70}, done.err
@@ -147,8 +102,8 @@ def test_no_sink_has_one_whatever_aws_says(shell: Shell, manner: str) -> None:
 
 
 def test_the_password_of_an_endpoint_is_not_announced(shell: Shell) -> None:
-    with parrot("Odd") as bird:
-        user = caller(shell, bird.url.replace("http://", f"http://user:{CANARIES['password']}@"))
+    with parrot(partial(answer, "Odd")) as bird:
+        user = stranger(shell, bird.url.replace("http://", f"http://user:{CANARIES['password']}@"))
         done = user("provider", "up", "--allow", CONSUMER, "-v", "--debug")
         assert done.code != 0
         assert CANARIES["password"] not in done.err + done.out
