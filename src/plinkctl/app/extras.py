@@ -46,8 +46,9 @@ def clear(run: Run, opened: Mapping[Side, Seat]) -> list[dict[str, str]]:
 
 def _kinds(state: State, now: float) -> list[Kind]:
     """Blind kinds, once there was one; others only when in doubt."""
-    blind = {record.kind for record in state.records.values() if not record.borrowed and KINDS[record.kind].blind}
-    return [KINDS[name] for name in sorted(blind | {record.kind for record in doubts(state, now)})]
+    made = {record.kind for record in state.records.values() if not record.borrowed}
+    doubtful = {record.kind for record in doubts(state, now)}
+    return [kind for name, kind in KINDS.items() if name in doubtful or (kind.blind and name in made)]
 
 
 def _is_extra(one: Found, state: State) -> bool:

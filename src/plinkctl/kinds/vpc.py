@@ -1,6 +1,7 @@
 """A VPC: DNS on, default security group emptied. The one kind without token or unique name."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from plinkctl.errors import AwsError
@@ -38,24 +39,18 @@ class Vpc(Ec2Kind):
         item = self.one(ctx, VpcIds=[attrs["id"]])
         if item is None:
             return ABSENT
+        seen = Seen(presence=Presence.PENDING, attrs=self.attrs_of(item), frozen={"cidr": item["CidrBlock"]})
         if item["State"] != "available":
-            return Seen(presence=Presence.PENDING, why=f"VPC is {item['State']}", attrs=self.attrs_of(item))
+            return replace(seen, why=f"VPC is {item['State']}")
         group_id, ingress, egress = self._default_rules(ctx, attrs)
         if not group_id:  # it is there, for AWS makes it with the VPC; without it nothing can be said of its rules
-            why = "its default security group is not visible yet"
-            return Seen(presence=Presence.PENDING, why=why, attrs=self.attrs_of(item))
+            return replace(seen, why="its default security group is not visible yet")
         settings = {
             "dns_support": self._attribute(ctx, attrs, "enableDnsSupport", "EnableDnsSupport"),
             "dns_hostnames": self._attribute(ctx, attrs, "enableDnsHostnames", "EnableDnsHostnames"),
             "default_group": "open" if ingress or egress else "empty",
         }
-        return Seen(
-            presence=Presence.READY,
-            attrs=self.attrs_of(item),
-            settings=settings,
-            frozen={"cidr": item["CidrBlock"]},
-            tags=as_dict(item.get("Tags")),
-        )
+        return replace(seen, presence=Presence.READY, settings=settings, tags=as_dict(item.get("Tags")))
 
     def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
         """DNS support before hostnames, which need it; the two cannot go in one call (EC2 model text)."""
