@@ -153,6 +153,27 @@ def test_what_is_printed_is_enough_for_the_whole_job(shell: Shell, users: Users)
 
 
 @pytest.mark.slow
+def test_what_is_printed_is_enough_for_states_in_a_bucket_and_for_this_link_only(shell: Shell, users: Users) -> None:
+    users.account("provider").client("s3").create_bucket(Bucket="our-states")
+    shell.env |= {"AWS_CONFIG_FILE": str(users.config), "AWS_PROFILE": "provider"}
+    state = ("--state", "s3://our-states/links")
+    refused = shell("provider", "up", "--allow", "222222222222", *state, "-o", "json")
+    assert refused.code == 5
+    assert "s3:PutObject" in refused.out
+    users.allow("provider", without="s3:GetObject", more=state)
+    refused = shell("provider", "up", "--allow", "222222222222", *state, "-o", "json")
+    assert refused.code == 5
+    assert "s3:GetObject" in refused.out
+    users.allow("provider", more=state)
+    shell.ok("state", "unlock", *state, "--yes")
+    shell.ok("provider", "up", "--allow", "222222222222", *state)
+    shell.ok("status", *state)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        users.client("provider", "s3").get_object(Bucket="our-states", Key="links/other/provider.json")
+    assert shell.ok("teardown", *state, "--yes")["leftovers"] == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("side", "action"),
     [

@@ -61,6 +61,8 @@ class Scope:
         vpc_id: A borrowed VPC, which has no tag of ours.
         subnet_ids: Its borrowed subnets.
         boundary: The permissions boundary every role must have, or None.
+        bucket: The bucket of the states, if these credentials reach it; else empty.
+        folder: What the keys of all states begin with.
     """
 
     link: str
@@ -71,6 +73,8 @@ class Scope:
     vpc_id: str | None = None
     subnet_ids: tuple[str, ...] = ()
     boundary: str | None = None
+    bucket: str = ""
+    folder: str = ""
 
 
 def policy(scope: Scope, commands: Mapping[Side, Collection[str]]) -> dict[str, Any]:
@@ -85,7 +89,29 @@ def policy(scope: Scope, commands: Mapping[Side, Collection[str]]) -> dict[str, 
         by_guard["ours"] += by_guard.pop("revoke")
     statements = _statements(scope)
     made = [_statement(guard, sorted(set(names)), statements[guard]) for guard, names in by_guard.items()]
+    made += _of_states(scope, commands) if scope.bucket else []
     return {"Version": "2012-10-17", "Statement": [statement for statement in made if statement]}
+
+
+def _of_states(scope: Scope, commands: Mapping[Side, Collection[str]]) -> list[dict[str, Any]]:
+    """For states in a bucket (stores/s3.py): reading for all, writing for what changes something.
+
+    ListBucket has no condition on the prefix: without the right to list, S3 answers a missing object with "denied".
+    """
+    bucket = f"arn:{scope.partition}:s3:::{scope.bucket}"
+    states = f"{bucket}/{scope.folder}{scope.link}/*"
+    read, looked = ["s3:GetObject"], ["s3:ListBucket"]
+    rights = [("States", read, states), ("Bucket", looked, bucket)]
+    if any(frozenset(some) & {"up", "teardown"} for some in commands.values()):
+        read.append("s3:PutObject")
+        looked += [
+            "s3:GetBucketAcl",
+            "s3:GetBucketPolicyStatus",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetBucketVersioning",
+        ]
+        rights.append(("Locks", ["s3:DeleteObject"], f"{states}.lock"))
+    return [{"Sid": sid, "Effect": "Allow", "Action": names, "Resource": on} for sid, names, on in rights]
 
 
 def _statement(guard: str, actions: list[str], says: Mapping[str, Any]) -> dict[str, Any]:

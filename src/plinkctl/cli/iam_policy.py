@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     option("--service-name", metavar="NAME", help="The one service a consumer may connect to.  [default: any]"),
     option("--vpc-id", metavar="ID", help="An existing VPC the link is made in."),
     option("--subnet-id", "subnet_ids", multiple=True, metavar="ID", help="A subnet of that VPC; repeatable."),
+    option("--state", metavar="PLACE", help="Where states are kept, if in a bucket: s3://BUCKET/PREFIX."),
     option("--permissions-boundary", metavar="ARN", help="Permissions boundary that every role must have."),
 )
 @click.pass_context
@@ -61,6 +62,11 @@ def _scope(link: "Link", *sides: Side) -> "Scope":
     """Where the policy is for; what two sides do not agree on is left open."""
     from plinkctl.config import partition_of  # noqa: PLC0415
     from plinkctl.permissions import Scope  # noqa: PLC0415
+    from plinkctl.stores.address import is_address, parse  # noqa: PLC0415
+
+    place = parse(link.state) if link.state and is_address(link.state) else None
+    if place is not None and place.profile is not None:
+        place = None  # others reach the bucket
 
     halves = {Side.PROVIDER: link.provider, Side.CONSUMER: link.consumer}
     here = [half for side in sides if (half := halves[side]) is not None]
@@ -73,6 +79,8 @@ def _scope(link: "Link", *sides: Side) -> "Scope":
         partition=partition_of(region or ""),
         account=(accounts.pop() if len(accounts) == 1 else None) or "*",
         region=region or "*",
+        bucket=place.bucket if place else "",
+        folder=place.folder if place else "",
         service_name=consumer.service_name if consumer else None,
         vpc_id=here[0].network.vpc_id if len(here) == 1 else None,
         boundary=consumer.permissions_boundary if consumer else None,
