@@ -85,6 +85,19 @@ def test_what_the_link_would_stand_on_is_not_dropped_in_passing(stories: Stories
     assert (stories.last.exit, taken["leftovers"], vpcs()) == (0, [], [])
 
 
+def test_what_aws_refused_to_make_need_not_be_wanted_any_more(stories: Stories, sandbox: Running) -> None:
+    name = make(stories, wish(stories))["service_name"]
+    no = {"effect": "error", "code": "InvalidParameterValue", "message": "not here", "status": 400}
+    remote.set_faults(sandbox, {"rules": [{"action": "ec2:CreateSubnet", "resource": "10.0.16.0/20", **no}]})
+    stories(up.consumer_up, wait=False, link=stories.consumer(service_name=name, network=Network(subnets=2)))
+    assert "consumer/subnet-2" in stories.last.failed
+    remote.clear_faults(sandbox)
+    stories(up.consumer_up, wait=False, link=stories.consumer(service_name=name, network=Network(subnets=1)))
+    assert (stories.last.failed, stories.last.exit) == ({}, 0)
+    taken = stories(teardown, tuple(Side), agree=lambda _: None)
+    assert (stories.last.exit, taken["leftovers"]) == (0, [])
+
+
 def test_a_changed_parameter_that_cannot_be_changed_is_refused_once_the_thing_is_known(stories: Stories) -> None:
     old, new = wish(stories), wish(stories, network=Network(cidr="10.7.0.0/16"))
     die_making(stories, "provider/vpc", old)

@@ -174,7 +174,7 @@ def _principals(link: Link, opened: Mapping[Side, Seat]) -> tuple[str, ...]:
 
 
 def _orphans(nodes: Mapping[str, Node], opened: Mapping[Side, Seat]) -> dict[str, Node]:
-    """Recorded nodes that the configuration does not have any more, and that may simply go.
+    """Recorded nodes that the configuration does not have any more, and that may simply go, or never came.
 
     Raises:
         RefusedError: One that others depend on: it would have to be replaced.
@@ -186,7 +186,8 @@ def _orphans(nodes: Mapping[str, Node], opened: Mapping[Side, Seat]) -> dict[str
             kind = KINDS.get(record.kind)
             if key in nodes or (kind is not None and kind.attached):
                 continue
-            if kind is None or not kind.prunable:
+            never = record.phase is Phase.CREATING and record.sent_at is None  # AWS said no, or was not asked yet
+            if kind is None or not (kind.prunable or never):
                 raise RefusedError(
                     f"the configuration does not have {key} any more",
                     why=f"the state records it as {record.id or 'begun'}; up does not delete what a link stands on",
