@@ -19,7 +19,7 @@ SOURCE: Final = Path(plinkctl.__file__).parent
 LAYERS: Final = (
     ("errors", "events", "redaction"),
     ("link", "graph", "state"),
-    ("config", "stores", "aws"),
+    ("config", "stores", "aws", "certs", "lookup"),
     ("kinds", "topology", "permissions"),
     ("engine", "handshake", "preflight", "verify"),
     ("app", "report", "render"),
@@ -43,6 +43,8 @@ APART: Final = {"sandbox", "probe"}  # the local AWS; and the code that is sent 
 DOORS: Final = {
     "boto3": ("aws/session.py", "sandbox/neighbours.py"),
     "botocore": ("aws/session.py", "aws/faults.py", "sandbox/neighbours.py"),
+    "cryptography": ("certs.py", "sandbox/"),
+    "dns": ("lookup.py", "sandbox/"),
     "tenacity": ("aws/patience.py",),
     "yaml": ("config/", "render/"),
     "jsonschema_rs": ("config/",),
@@ -129,7 +131,7 @@ def test_nobody_imports_relatively() -> None:
 
 
 def test_kinds_do_not_know_each_other() -> None:
-    bases = {"base", "base_ec2", "base_elb"}
+    bases = {"base", "base_awaited", "base_ec2", "base_elb"}
     wrong = [
         str(i)
         for i in OURS
@@ -165,6 +167,8 @@ def test_a_library_has_one_door(library: str) -> None:
 
 
 HEAVY: Final = (
+    "cryptography",
+    "dns",
     "boto3",
     "botocore",
     "moto",

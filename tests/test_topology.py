@@ -15,6 +15,7 @@ from plinkctl.kinds import KINDS
 from plinkctl.link import Consumer, Link, Network, Provider, Response, Side
 from plinkctl.state import Phase, Record, State
 from plinkctl.topology import Site
+from plinkctl.topology.parts import subnet_cidrs
 
 P, C = Side.PROVIDER, Side.CONSUMER
 NAME = "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0"
@@ -63,8 +64,8 @@ def link(request: pytest.FixtureRequest) -> Link:
 def test_the_provider_alone() -> None:
     assert [key.removeprefix("provider/") for key in nodes(LINKS["provider"])] == [
         *("vpc", "subnet-1", "route-table-1", "subnet-2", "route-table-2"),
-        *("alb-group", "nlb-group", "alb-from-subnet-1", "alb-from-subnet-2", "nlb-to-alb"),
-        *("alb", "alb-listener", "nlb", "target-group", "target", "nlb-listener", "service"),
+        *("alb-group", "nlb-group", "alb", "nlb", "alb-from-subnet-1", "alb-from-subnet-2", "nlb-to-alb"),
+        *("alb-listener", "target-group", "target", "nlb-listener", "service"),
     ]
 
 
@@ -147,7 +148,7 @@ def test_a_response_that_would_count_as_unhealthy_is_healthy_when_it_was_asked_f
 @settings(deadline=None)
 @given(st.integers(16, 24), st.integers(1, 6))
 def test_subnets_lie_in_the_vpc_and_do_not_overlap(prefix: int, count: int) -> None:
-    cidrs = topology.subnet_cidrs(Network(cidr=f"10.20.0.0/{prefix}", subnets=count))
+    cidrs = subnet_cidrs(Network(cidr=f"10.20.0.0/{prefix}", subnets=count))
     blocks = [ipaddress.IPv4Network(cidr) for cidr in cidrs]
     assert len(blocks) == count
     assert all(block.subnet_of(ipaddress.IPv4Network(f"10.20.0.0/{prefix}")) for block in blocks)

@@ -4,6 +4,7 @@ config/ makes these from YAML and flags, after validation; topology.py turns the
 reads a file, knows AWS clients, or checks what only AWS can know.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +22,12 @@ DEFAULT_NAME: Final = "default"
 DEFAULT_CIDR: Final = "10.0.0.0/16"
 DEFAULT_BODY: Final = "Hello from ALB!"
 DEFAULT_RETENTION_DAYS: Final = 14
+DEFAULT_TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+"""What the ELB guide recommends: TLS 1.3 and 1.2, ciphers with forward secrecy and AEAD only."""
+
+REQUESTED: Final = "requested"
+SELF_SIGNED: Final = "self-signed"
+FILES: Final = "files"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +75,66 @@ class Response:
     content_type: str = "text/plain"
 
 
+def resolver_of(text: str) -> tuple[str, int]:
+    """Address and port of a DNS server: `1.1.1.1`, `127.0.0.1:5300`, `::1`, `[::1]:5300`.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    address, port = text, "53"
+    if text.startswith("["):
+        address, _, port = text[1:].partition("]:")
+    elif text.count(":") == 1:
+        address, _, port = text.partition(":")
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError(text)
+    return str(ipaddress.ip_address(address)), int(port)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dns:
+    """Where the provider's public DNS records go.
+
+    Args:
+        zone_id: The Route 53 hosted zone to write them to; None prints them, ready to paste, and waits.
+        profile: The AWS profile of the zone's account; None means the provider's own credentials.
+        resolvers: DNS servers that are asked whether a record is public, `ADDRESS` or `ADDRESS:PORT`; empty means
+            those of this machine.
+    """
+
+    zone_id: str | None = None
+    profile: str | None = None
+    resolvers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    """HTTPS at the provider's listener. None of it is there unless `certificate` is given.
+
+    Args:
+        certificate: The ARN of one in ACM; or `requested` (from ACM, proven by a DNS record), `self-signed` (made here
+            and imported), `files` (imported from the files below); None means no TLS.
+        name: The DNS name it is for; None means the service's private DNS name.
+        certificate_file: PEM file of the certificate, with `files`.
+        key_file: PEM file of its private key, unencrypted, readable by its owner only.
+        chain_file: PEM file of the authorities between it and the root, or None.
+        policy: The ELB security policy: which TLS versions and ciphers.
+        port: TCP port of the HTTPS listeners, 1 to 65535.
+        plain: What becomes of the listeners on `Provider.port`: `none`, `keep`, or `redirect` to HTTPS.
+        target_group_arn: With an existing NLB: where its TLS listener forwards to.
+    """
+
+    certificate: str | None = None
+    name: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    chain_file: str | None = None
+    policy: str = DEFAULT_TLS_POLICY
+    port: int = 443
+    plain: str = "none"
+    target_group_arn: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """The provider side.
@@ -82,6 +149,9 @@ class Provider:
             since the source it would check is the consumer's private address, which the provider cannot know.
         consumer_cidrs: The addresses that group admits when it filters; needed then, unless both sides are
             made in one walk and the consumer's block is known.
+        private_dns_name: The name consumers may use for the service inside their VPCs; a domain of the provider's.
+        dns: Where public DNS records go.
+        tls: HTTPS at the listener.
     """
 
     access: Access = field(default_factory=Access)
@@ -94,6 +164,14 @@ class Provider:
     load_balancer_arn: str | None = None
     enforce_inbound_rules: bool = False
     consumer_cidrs: tuple[str, ...] = ()
+    private_dns_name: str | None = None
+    dns: Dns = field(default_factory=Dns)
+    tls: Tls = field(default_factory=Tls)
+
+    @property
+    def server_name(self) -> str | None:
+        """The DNS name a client expects in the certificate, or None without TLS."""
+        return (self.tls.name or self.private_dns_name) if self.tls.certificate else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +182,10 @@ class Consumer:
         service_name: `com.amazonaws.vpce.<region>.vpce-svc-…`; None when both sides are made in one walk.
         port: TCP port the service listens on.
         private_dns: Ask for the service's private DNS name inside the VPC.
+        https: Whether the probe function asks by HTTPS; follows the provider when both sides are here.
+        server_name: The DNS name the certificate must be for; None means the service's private DNS name.
+        ca_file: PEM file of the authorities to trust; None means the public ones, or in one walk the self-signed one.
+        private_zone: A DNS name of the consumer's own for the endpoint, in a private hosted zone of its VPC.
         retention_days: Days CloudWatch Logs keeps the probe function's log; one of the values AWS allows.
         function_timeout: Seconds the probe function may run, 5 to 60.
         permissions_boundary: ARN of the policy that bounds the function's role, or None.
@@ -115,6 +197,10 @@ class Consumer:
     service_name: str | None = None
     port: int = 80
     private_dns: bool = False
+    https: bool = False
+    server_name: str | None = None
+    ca_file: str | None = None
+    private_zone: str | None = None
     retention_days: int = DEFAULT_RETENTION_DAYS
     permissions_boundary: str | None = None
     function_timeout: int = 15

@@ -15,11 +15,15 @@ from plinkctl.kinds.log_group import PREFIX as LOG_PREFIX
 from plinkctl.kinds.role import PATH
 from plinkctl.link import Side
 
+NAMES: Final = "names"
+"""The policy for certificates and hosted zones, which few links have; with the others in it, one would be too long."""
+
 POLICIES: Final[dict[str, dict[Side, frozenset[str]]]] = {
     "provider": {Side.PROVIDER: frozenset({"up", "accept", "reject", "status"})},
     "consumer": {Side.CONSUMER: frozenset({"up", "status"})},
     "verify": {side: frozenset({"verify", "status"}) for side in Side},
     "teardown": {side: frozenset({"teardown", "status"}) for side in Side},
+    NAMES: {side: frozenset({"up", "teardown"}) for side in Side},
 }
 """The policies by name: whose commands each is for."""
 
@@ -43,6 +47,11 @@ class Action:
     guards: tuple[str, ...]
     called: bool = True
 
+    @property
+    def of_names(self) -> bool:
+        """Whether it is about certificates or hosted zones."""
+        return self.guards[0].startswith(("certificate", "zone "))
+
     def needed(self, commands: Mapping[Side, Collection[str]]) -> bool:
         """Whether one of these commands needs it."""
         return any(self.uses[side] & frozenset(some) for side, some in commands.items())
@@ -63,6 +72,7 @@ class Scope:
         boundary: The permissions boundary every role must have, or None.
         bucket: The bucket of the states, if these credentials reach it; else empty.
         folder: What the keys of all states begin with.
+        zone_id: The one hosted zone that records are written to; None for any.
     """
 
     link: str
@@ -75,13 +85,21 @@ class Scope:
     boundary: str | None = None
     bucket: str = ""
     folder: str = ""
+    zone_id: str | None = None
 
 
-def policy(scope: Scope, commands: Mapping[Side, Collection[str]]) -> dict[str, Any]:
-    """The IAM policy that lets these commands of these sides do their work in this scope, and nothing else."""
+def policy(scope: Scope, commands: Mapping[Side, Collection[str]], *, names: bool = False) -> dict[str, Any]:
+    """The IAM policy that lets these commands of these sides do their work in this scope, and nothing else.
+
+    Args:
+        scope: Where it is for.
+        commands: The commands of each side.
+        names: Whether it is the one about certificates and hosted zones; the others say nothing of them.
+    """
     by_guard: dict[str, list[str]] = {}
     for action in ACTIONS:
-        if action.needed(commands) and (scope.boundary or action.name != "iam:PutRolePermissionsBoundary"):
+        wanted = scope.boundary or action.name != "iam:PutRolePermissionsBoundary"
+        if wanted and action.needed(commands) and names is action.of_names:
             for guard in action.guards:
                 by_guard.setdefault(guard, []).append(action.name)
     if "revoke" in by_guard and not any("up" in some for some in commands.values()):
@@ -89,7 +107,7 @@ def policy(scope: Scope, commands: Mapping[Side, Collection[str]]) -> dict[str, 
         by_guard["ours"] += by_guard.pop("revoke")
     statements = _statements(scope)
     made = [_statement(guard, sorted(set(names)), statements[guard]) for guard, names in by_guard.items()]
-    made += _of_states(scope, commands) if scope.bucket else []
+    made += _of_states(scope, commands) if scope.bucket and not names else []
     return {"Version": "2012-10-17", "Statement": [statement for statement in made if statement]}
 
 
@@ -211,6 +229,25 @@ def _statements(scope: Scope) -> dict[str, dict[str, Any]]:
         # Those that Lambda leaves behind are its own and have no tag.
         "interface": {"Resource": arn("ec2", "network-interface/*")},
         "zone": {"Resource": "*"},
+        **_of_names(scope, asked, owned),
+    }
+
+
+def _of_names(scope: Scope, asked: Mapping[str, str], owned: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What is said of certificates and hosted zones."""
+    certificates = [f"arn:{scope.partition}:acm:{scope.region}:{scope.account}:certificate/*"]
+    zone = f"arn:{scope.partition}:route53:::hostedzone/{scope.zone_id or '*'}"
+    kinds = {"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["A", "CNAME", "TXT"]}}
+    keys = {"ForAllValues:StringNotLike": {"aws:TagKeys": f"{TAG_PREFIX}*"}, "Null": {"aws:TagKeys": "false"}}
+    return {
+        "certificate look": {"Resource": "*"},
+        "certificate new": {"Resource": certificates, "Condition": {"StringEquals": asked}},
+        "certificate": {"Resource": certificates, "Condition": {"StringEquals": owned}},
+        "certificate retag": {"Resource": certificates, "Condition": {"StringEquals": owned, **keys}},
+        "zone look": {"Resource": "*"},
+        "zone records": {"Resource": [zone], "Condition": kinds},
+        # Route 53 knows no tag at the making of a zone, and none of ours at its end.
+        "zone own": {"Resource": "*"},
     }
 
 
@@ -228,6 +265,15 @@ def _rows(table: Collection[tuple[str, str, str, str]], *, called: bool) -> Iter
 
 # Action, the provider's commands, the consumer's commands, guards.
 _CALLED: Final = (
+    ("acm:AddTagsToCertificate", "up", "", "certificate new, certificate retag"),
+    ("acm:DeleteCertificate", "teardown", "", "certificate"),
+    ("acm:DescribeCertificate", "up teardown", "", "certificate look"),
+    ("acm:GetCertificate", "up teardown", "", "certificate look"),
+    ("acm:ImportCertificate", "up", "", "certificate new, certificate"),
+    ("acm:ListCertificates", "up teardown", "", "certificate look"),
+    ("acm:ListTagsForCertificate", "up teardown", "", "certificate look"),
+    ("acm:RemoveTagsFromCertificate", "up", "", "certificate retag"),
+    ("acm:RequestCertificate", "up", "", "certificate new"),
     ("ec2:AcceptVpcEndpointConnections", "up accept", "", "ours"),
     ("ec2:AssociateRouteTable", "up", "up", "ours"),
     ("ec2:AuthorizeSecurityGroupEgress", "up", "up", "new, ours"),
@@ -248,7 +294,7 @@ _CALLED: Final = (
     ("ec2:DeleteVpcEndpointServiceConfigurations", "teardown", "", "ours"),
     ("ec2:DeleteVpcEndpoints", "", "teardown", "ours"),
     ("ec2:DescribeAvailabilityZones", "up", "up", "read"),
-    ("ec2:DescribeNetworkInterfaces", "teardown", "teardown", "read"),
+    ("ec2:DescribeNetworkInterfaces", "teardown", "verify teardown", "read"),
     ("ec2:DescribeRouteTables", "up teardown", "up teardown", "read"),
     ("ec2:DescribeSecurityGroupRules", "up teardown", "up teardown", "read"),
     ("ec2:DescribeSecurityGroups", "up teardown", "up teardown", "read"),
@@ -269,6 +315,7 @@ _CALLED: Final = (
     ("ec2:RejectVpcEndpointConnections", "reject teardown", "", "ours"),
     ("ec2:RevokeSecurityGroupEgress", "up teardown", "up teardown", "revoke"),
     ("ec2:RevokeSecurityGroupIngress", "up teardown", "up teardown", "revoke"),
+    ("ec2:StartVpcEndpointServicePrivateDnsVerification", "up", "", "ours"),
     ("elasticloadbalancing:AddTags", "up", "", "tag balancer, retag"),
     ("elasticloadbalancing:CreateListener", "up", "", "ours"),
     ("elasticloadbalancing:CreateLoadBalancer", "up", "", "new balancer"),
@@ -315,6 +362,16 @@ _CALLED: Final = (
     ("logs:PutRetentionPolicy", "", "up", "ours"),
     ("logs:TagResource", "", "up", "tag named, retag"),
     ("logs:UntagResource", "", "up", "retag"),
+    ("route53:ChangeResourceRecordSets", "up teardown", "up teardown", "zone records"),
+    ("route53:ChangeTagsForResource", "", "up", "zone own"),
+    ("route53:CreateHostedZone", "", "up", "zone own"),
+    ("route53:DeleteHostedZone", "", "teardown", "zone own"),
+    ("route53:GetChange", "up teardown", "up teardown", "zone look"),
+    ("route53:GetHostedZone", "up teardown", "up teardown", "zone look"),
+    ("route53:ListHostedZones", "", "teardown", "zone look"),
+    ("route53:ListHostedZonesByName", "", "up teardown", "zone look"),
+    ("route53:ListResourceRecordSets", "up teardown", "up teardown", "zone look"),
+    ("route53:ListTagsForResource", "", "up teardown", "zone look"),
 )
 
 # What AWS asks for while it answers another call.

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from plinkctl.aws.session import Clients
+from plinkctl.certs import covers
 from plinkctl.errors import AwsError, PlinkError, UsageError
 from plinkctl.kinds.base import gone
 from plinkctl.link import Network, Side
@@ -64,7 +65,7 @@ def service(aws: Clients, service_name: str, *, account: str, private_dns: bool)
 
     Raises:
         PlinkError: AWS says it does not exist, which is also what it says to strangers.
-        UsageError: Private DNS is asked for and the service has none to give.
+        UsageError: Private DNS is asked for and the service has no name to give.
     """
     try:
         details = aws.read("ec2", "describe_vpc_endpoint_services", ServiceNames=[service_name])["ServiceDetails"]
@@ -95,14 +96,104 @@ def _check_private_dns(found: dict[str, Any], service_name: str) -> None:
             hint="leave private_dns out (the endpoint's own DNS name works), or ask the provider for one",
             code="no_private_dns_name",
         )
-    state = found.get("PrivateDnsNameVerificationState")
-    if str(state).lower() != "verified":
-        raise UsageError(
-            f"private DNS cannot be switched on: the name {found['PrivateDnsName']} is not verified",
-            why=f"its state is {state}; the service's owner must publish the TXT record and start the verification",
-            hint="leave private_dns out until the provider says that the name is verified",
-            code="private_dns_unverified",
+
+
+def check_vpc_dns(aws: Clients, vpc_id: str) -> None:
+    """A borrowed VPC must answer private names; it is not ours to change.
+
+    Raises:
+        PlinkError: One of its two DNS attributes is off (aws-facts.md 6.8).
+    """
+    for attribute, key in (("enableDnsSupport", "EnableDnsSupport"), ("enableDnsHostnames", "EnableDnsHostnames")):
+        reply = aws.peek("ec2", "describe_vpc_attribute", VpcId=vpc_id, Attribute=attribute)
+        if reply is not None and not reply[key]["Value"]:
+            raise PlinkError(
+                f"private DNS needs {attribute} on the VPC {vpc_id}, and it is off",
+                why="the VPC is borrowed, so plinkctl does not change it",
+                hint=f"aws ec2 modify-vpc-attribute --vpc-id {vpc_id} --{_dashed(attribute)}",
+                code="vpc_dns_off",
+            )
+
+
+def check_domain_free(aws: Clients, vpc_id: str, domain: str, *, own: str) -> None:
+    """No other endpoint of the VPC may answer for the domain: AWS would refuse the second.
+
+    Args:
+        aws: The consumer's clients.
+        vpc_id: The VPC.
+        domain: The service's private DNS name.
+        own: The endpoint of this link, or an empty string.
+
+    Raises:
+        PlinkError: Another one does.
+    """
+    filters = [{"Name": "vpc-id", "Values": [vpc_id]}]
+    for endpoint in aws.pages("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=filters):
+        names = {str(entry.get("DnsName")).rstrip(".") for entry in endpoint.get("DnsEntries", ())}
+        if endpoint["VpcEndpointId"] != own and endpoint.get("PrivateDnsEnabled") and domain in names:
+            raise PlinkError(
+                f"another endpoint of the VPC answers for {domain} already: {endpoint['VpcEndpointId']}",
+                why="AWS allows one in each VPC",
+                hint=f"switch it off there: aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint['VpcEndpointId']} "
+                "--no-private-dns-enabled; or leave consumer.private_dns out",
+                code="domain_taken",
+            )
+
+
+def check_zone(aws: Clients, zone_id: str, name: str) -> None:
+    """The hosted zone must be public, and the one the name is in.
+
+    Raises:
+        PlinkError: It is not there, private, or of another domain.
+    """
+    reply = aws.peek("route53", "get_hosted_zone", Id=zone_id)
+    if reply is None:
+        raise PlinkError(
+            f"there is no hosted zone {zone_id}",
+            why=f"Route 53 does not have it in the account asked; wanted is the zone of {name}",
+            hint="aws route53 list-hosted-zones shows those there are; --dns-profile names another account",
+            code="no_zone",
         )
+    domain = str(reply["HostedZone"]["Name"]).rstrip(".")
+    if reply["HostedZone"].get("Config", {}).get("PrivateZone"):
+        why = "what is in it is seen inside its VPCs only, and AWS looks in public DNS"
+        raise PlinkError(f"the hosted zone {zone_id} of {domain} is private", why=why, code="wrong_zone")
+    if name != domain and not name.endswith(f".{domain}"):
+        raise PlinkError(
+            f"the hosted zone {zone_id} does not own the name {name}",
+            why=f"it is the zone of {domain}",
+            hint="name the zone of the domain; aws route53 list-hosted-zones shows those there are",
+            code="wrong_zone",
+        )
+
+
+def check_certificate(aws: Clients, arn: str, name: str) -> None:
+    """An existing certificate must be issued, in date, and for the name.
+
+    Raises:
+        PlinkError: It is not.
+    """
+    reply = aws.peek("acm", "describe_certificate", CertificateArn=arn)
+    if reply is None:
+        why = "a load balancer takes certificates of its own account and region only"
+        raise PlinkError(f"there is no certificate {arn} in {aws.region}", why=why, code="certificate")
+    found = reply["Certificate"]
+    names = list(dict.fromkeys([found["DomainName"], *found.get("SubjectAlternativeNames", ())]))
+    if found["Status"] != "ISSUED":
+        raise PlinkError(
+            f"the certificate {arn} cannot be used", why=f"its status is {found['Status']}", code="certificate"
+        )
+    if not any(covers(one, name) for one in names):
+        raise PlinkError(
+            f"the certificate {arn} is not for {name}",
+            why=f"it is for {', '.join(names)}",
+            hint="name another certificate, or another name with provider.tls.name",
+            code="certificate",
+        )
+
+
+def _dashed(attribute: str) -> str:
+    return "".join(f"-{c.lower()}" if c.isupper() else c for c in attribute)
 
 
 def offered_zones(aws: Clients, details: dict[str, Any]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ NEEDS = {
     "one-account.yaml": frozenset(Side),
     "shared-state.yaml": frozenset(Side),
     "two-accounts.yaml": frozenset({Side.PROVIDER}),
+    "private-dns-tls.yaml": frozenset(Side),
     "existing-load-balancer.yaml": frozenset({Side.PROVIDER}),
 }
 

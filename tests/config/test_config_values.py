@@ -145,7 +145,7 @@ def test_a_whole_number_with_a_point_is_a_whole_number(door: Door) -> None:
         ("regoin: x\n", "1: regoin: unknown key; did you mean region?"),
         ("Provider:\n", "1: Provider: unknown key; did you mean provider?"),
         ("zzz: 1\n", "1: zzz: unknown key; a link file has name, region, tags, protect, state, provider, consumer"),
-        ("port: 80\n", "1: port: unknown key here; did you mean provider.port or consumer.port?"),
+        ("port: 80\n", "1: port: unknown key here; did you mean provider.port or provider.tls.port or consumer.port?"),
         ("provider: 5\n", "1: provider: expected a section of keys and values, found a number, 5"),
         ("provider: []\n", "1: provider: expected a section of keys and values, found a list"),
     ],

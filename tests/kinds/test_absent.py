@@ -1,15 +1,16 @@
 """Every kind once its thing is gone: absent to every look, and deleting it again is a success."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from cases import NODES, Case, cases
-from links import Stories
+from links import Stories, public_zone, secured
 
 from plinkctl.app import teardown, up
 from plinkctl.kinds.base import Presence
-from plinkctl.link import Side
+from plinkctl.link import Consumer, Side
 from plinkctl.sandbox import daemon, remote
 
 
@@ -22,7 +23,10 @@ def gone(sandbox_factory: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with pytest.MonkeyPatch.context() as patch:
         for name, value in daemon.environment(running).items():
             patch.setenv(name, value)
-        stories = Stories(folder)
+        link = secured(running, public_zone(), plain="keep")
+        stories = Stories(
+            folder, replace(link, consumer=replace(link.consumer or Consumer(), private_zone="api.internal"))
+        )
         stories(up.both_up)
         found = cases(folder)
         stories(teardown.teardown, (Side.PROVIDER, Side.CONSUMER), agree=lambda _: None)
@@ -40,6 +44,8 @@ def test_it_is_not_found(case: Case) -> None:
 
 
 def test_a_probe_sees_that_it_is_absent(case: Case) -> None:
+    if case.kind.name == "public_record":
+        pytest.skip("what is not public yet is waited for")
     assert case.kind.probe(case.ctx, case.record.attrs).presence is Presence.ABSENT
 
 

@@ -30,6 +30,13 @@ NODES = {
     "role": "consumer/role",
     "log_group": "consumer/log-group",
     "function": "consumer/function",
+    "certificate": "provider/certificate-api-example-com",
+    "issued_certificate": "provider/issued-api-example-com",
+    "dns_record": "provider/txt-api-example-com",
+    "public_record": "provider/public-api-example-com",
+    "private_dns_verification": "provider/private-dns-verification",
+    "endpoint_private_dns": "consumer/private-dns",
+    "hosted_zone": "consumer/zone-api-internal",
 }
 
 

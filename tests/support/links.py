@@ -1,11 +1,13 @@
 """Use cases run in this process against a sandbox, with time that passes at once and every call remembered."""
 
 import re
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import boto3
 import pytest
 from virtual import VirtualClock
 
@@ -14,7 +16,8 @@ from plinkctl.app.run import Run
 from plinkctl.aws.patience import Stop
 from plinkctl.errors import PlinkError
 from plinkctl.events import Called, Event, NodeDone, NodeFailed, Noted
-from plinkctl.link import Access, Consumer, Link, Provider, Side
+from plinkctl.link import REQUESTED, Access, Consumer, Dns, Link, Provider, Side, Tls
+from plinkctl.sandbox.daemon import Running
 from plinkctl.state import Phase
 
 PROVIDER, CONSUMER = "111111111111", "222222222222"
@@ -29,9 +32,11 @@ _READS: Final = re.compile(r"describe|get_|list_")
 class Story:
     """One command's run and all it told."""
 
-    def __init__(self, folder: Path, link: Link = BOTH, command: str = "up", **more: Any) -> None:
+    def __init__(
+        self, folder: Path, link: Link = BOTH, command: str = "up", at: float | None = None, **more: Any
+    ) -> None:
         self.stop = Stop()
-        self.clock = VirtualClock(self.stop)
+        self.clock = VirtualClock(self.stop) if at is None else VirtualClock(self.stop, at=at)
         self.events: list[Event] = []
         self.run = Run(
             command=command,
@@ -85,12 +90,13 @@ class Stories:
     def __init__(self, folder: Path, link: Link = BOTH) -> None:
         self.folder = folder
         self.link = link
+        self.at: float | None = None  # seconds since the epoch when each story begins
         self.last = Story(folder, link)
 
     def __call__(self, use_case: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Run a use case; `link`, `consents`, `timeout` are the run's, all else the use case's own."""
         ours = {key: named.pop(key) for key in ("link", "consents", "timeout", "grace") if key in named}
-        self.last = Story(self.folder, ours.pop("link", self.link), **ours)
+        self.last = Story(self.folder, ours.pop("link", self.link), at=self.at, **ours)
         return use_case(self.last.run, *arguments, **named)
 
     def provider(self, **wishes: Any) -> Link:
@@ -126,6 +132,31 @@ def die_making(stories: Stories, node: str, link: Link) -> None:
     story.run.observer = observe
     with pytest.raises(RuntimeError, match="killed"):
         _ = up.provider_up(story.run) if side == Side.PROVIDER else up.consumer_up(story.run, wait=False)
+
+
+DOMAIN: Final = "api.example.com"
+
+
+def public_zone(profile: str = "provider", domain: str = "example.com") -> str:
+    """A public hosted zone of that account; its ID."""
+    made = (
+        boto3.Session(profile_name=profile)
+        .client("route53")
+        .create_hosted_zone(Name=domain, CallerReference=uuid.uuid4().hex)
+    )
+    return str(made["HostedZone"]["Id"]).rpartition("/")[2]
+
+
+def secured(running: Running, zone_id: str | None, **tls: Any) -> Link:
+    """Both sides with HTTPS and a private DNS name, whose proof goes to that zone, in the sandbox given."""
+    provider = replace(
+        BOTH.provider or Provider(),
+        private_dns_name=DOMAIN,
+        dns=Dns(zone_id=zone_id, resolvers=(running.dns,)),
+        tls=Tls(**{"certificate": REQUESTED, **tls}),
+    )
+    consumer = replace(BOTH.consumer or Consumer(), private_dns=True, https=True, port=443)
+    return replace(BOTH, provider=provider, consumer=consumer)
 
 
 def ids(data: dict[str, Any]) -> dict[str, str]:

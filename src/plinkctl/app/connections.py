@@ -165,7 +165,7 @@ def _service(run: Run) -> tuple[Clients, str, frozenset[str]]:
             hint="plinkctl provider up --allow ACCOUNT makes one; --state and --name say where to look",
             code="no_service",
         )
-    aws = running.clients(run, Side.PROVIDER)
+    aws = running.clients(run, Side.PROVIDER, state)
     identity = aws.identity()
     running.guard(run, state, identity, Side.PROVIDER)
     running.refuse_root(identity)

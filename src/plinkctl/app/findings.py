@@ -14,12 +14,6 @@ from plinkctl.state import incarnation_of
 LINK: Final = f"{TAG_PREFIX}link"
 LINEAGE: Final = f"{TAG_PREFIX}lineage"
 
-_OTHER_SIDES: Final = {
-    Side.PROVIDER: frozenset({"role", "log_group", "function"}),
-    Side.CONSUMER: frozenset({"load_balancer", "target_group", "listener"}),
-}
-"""Kinds of services that a side has no clients, and needs no permissions, for."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
@@ -59,9 +53,9 @@ class Found:
 
 
 def tagged(seat: Seat, tag: str, value: str, kinds: Iterable[Kind] = ()) -> list[tuple[Kind, Tagged]]:
-    """Everything in the seat's account that carries the tag; of these kinds, or of all the side can have."""
+    """Everything in the seat's account that carries the tag; of these kinds, or of all the side has clients for."""
     ctx = seat.desk.ctx("", "", {})
-    wanted = tuple(kinds) or tuple(kind for name, kind in KINDS.items() if name not in _OTHER_SIDES[seat.side])
+    wanted = tuple(kinds) or tuple(kind for kind in KINDS.values() if kind.client in seat.aws.services)
     with ThreadPoolExecutor(len(wanted)) as pool:
         found = pool.map(lambda kind: (kind, kind.sweep(ctx, tag, value)), wanted)
         return [(kind, item) for kind, items in found for item in items]

@@ -10,7 +10,7 @@ from plinkctl.aws.patience import poll
 from plinkctl.errors import AccessError, StateError, TimedOutError, UsageError, VerifyError
 from plinkctl.events import CheckDone
 from plinkctl.link import Side
-from plinkctl.verify import Check, Half, Proof
+from plinkctl.verify import Check, Half, Proof, names
 
 PATIENCE = 240.0  # seconds for DNS, health checks and Lambda to catch up with a fresh link (aws-facts.md 2)
 
@@ -33,6 +33,7 @@ def prove(run: Run) -> dict[str, Any]:
             code="no_consumer",
         )
     last: list[tuple[list[Check], Proof | None]] = []
+    resolvers = run.link.provider.dns.resolvers if run.link.provider else ()
 
     def look() -> list[Check]:
         checks = verify.states(provider, consumer)
@@ -42,6 +43,10 @@ def prove(run: Run) -> dict[str, Any]:
         if reachable:
             check, answer = verify.request(provider, consumer)
             checks.append(check)
+            if answer is not None and check.result == "ok":
+                shown = names.certificate(answer)
+                checks.extend([shown] if shown else [])
+                checks.extend(names.private(provider, consumer, resolvers))
         last[:] = [(checks, answer)]
         return checks
 
@@ -67,7 +72,8 @@ def prove(run: Run) -> dict[str, Any]:
             )
         )
     broken = next((check for check in checks if check.result == "failed"), None)
-    proven = answer is not None and checks[-1].result == "ok"
+    asked = [check for check in checks if check.layer in {"request", "tls", "names"}]
+    proven = answer is not None and all(check.result != "failed" for check in asked)
     if not proven and broken is not None:
         run.report.fail(
             VerifyError(
@@ -87,7 +93,7 @@ def half(run: Run, side: Side, *, must: bool) -> Half | None:
     if state is None:
         return None
     try:
-        aws = running.clients(run, side)
+        aws = running.clients(run, side, state)
         running.guard(run, state, aws.identity(), side)
     except (AccessError, StateError, UsageError) as error:
         if must:

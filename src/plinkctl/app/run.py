@@ -32,7 +32,7 @@ from plinkctl.stores.local import DEFAULT_FOLDER
 from plinkctl.stores.places import place_of
 from plinkctl.stores.s3 import Bucket, Reach
 
-SERVICES: Final = {Side.PROVIDER: ("ec2", "elbv2"), Side.CONSUMER: ("ec2", "iam", "logs", "lambda")}
+_SERVICES: Final = {Side.PROVIDER: ("ec2", "elbv2"), Side.CONSUMER: ("ec2", "iam", "logs", "lambda")}
 DEFAULT_GRACE: Final = 60.0
 
 
@@ -141,7 +141,7 @@ def take(run: Run, stores: Mapping[Side, Store]) -> dict[Side, Seat]:
     """
     opened: dict[Side, Seat] = {}
     for side, store in stores.items():
-        aws = clients(run, side)
+        aws = clients(run, side, store.state)
         identity = aws.identity()
         guard(run, store.state, identity, side)
         refuse_root(identity)
@@ -155,7 +155,7 @@ def take(run: Run, stores: Mapping[Side, Store]) -> dict[Side, Seat]:
                     partition=identity.partition,
                 )
             )
-        desk = Desk(store=store, aws=aws, user_tags=run.link.tags, consents=run.consents)
+        desk = Desk(store=store, aws=aws, user_tags=run.link.tags, consents=run.consents, wall=run.clock.wall)
         opened[side] = Seat(side=side, aws=aws, identity=identity, store=store, desk=desk)
     started(run, {side: (seat.identity, seat.aws) for side, seat in opened.items()})
     return opened
@@ -184,9 +184,10 @@ def _on_this_machine(url: str) -> bool:
     return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
-def clients(run: Run, side: Side) -> Clients:
-    """One side's clients, which tell each call."""
-    return Clients(access_of(run.link, side), SERVICES[side], stop=run.stop, on_call=_telling(run, side))
+def clients(run: Run, side: Side, state: State | None) -> Clients:
+    """One side's clients, which tell each call; those its state and its wishes need."""
+    services = services_of(run.link, side, state)
+    return Clients(access_of(run.link, side), services, stop=run.stop, on_call=_telling(run, side))
 
 
 def _reach(run: Run) -> Reach:
@@ -221,6 +222,17 @@ def _telling(run: Run, side: Side) -> OnCall:
         )
 
     return on_call
+
+
+def services_of(link: Link, side: Side, state: State | None) -> tuple[str, ...]:
+    """The AWS services a side needs: each client costs a moment to make, and few links have certificates and zones."""
+    more = {KINDS[r.kind].client for r in (state.live.values() if state else ()) if r.kind in KINDS}
+    if side is Side.PROVIDER and link.provider is not None:
+        more |= {"acm"} if link.provider.tls.certificate else set()
+        more |= {"route53"} if link.provider.dns.zone_id else set()
+    if side is Side.CONSUMER and link.consumer is not None and link.consumer.private_zone:
+        more.add("route53")
+    return tuple(dict.fromkeys((*_SERVICES[side], *sorted(more))))
 
 
 def access_of(link: Link, side: Side) -> Access:

@@ -4,30 +4,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from plinkctl import preflight, topology
+from plinkctl import topology
 from plinkctl.app import extras
 from plinkctl.app import run as running
 from plinkctl.app.run import Run, Seat, seats
+from plinkctl.app.survey import survey
 from plinkctl.aws.session import region_of
-from plinkctl.config import check_service_region, principal_arn
+from plinkctl.config import check_service_region
 from plinkctl.engine import lifecycle
-from plinkctl.errors import HeldError, RefusedError, UsageError
+from plinkctl.errors import HeldError, RefusedError
 from plinkctl.graph import Graph, Node, refs_in, resolve
 from plinkctl.kinds import KINDS
-from plinkctl.link import Consumer, Link, Provider, Side
+from plinkctl.link import Link, Side
 from plinkctl.state import Phase, Protection, State
-from plinkctl.topology import ENDPOINT, FUNCTION, NLB, SERVICE, Site
+from plinkctl.topology import ENDPOINT, FUNCTION, NLB, SERVICE, VERIFICATION
 
 _BOTH = (Side.PROVIDER, Side.CONSUMER)
 
 
-def provider_up(run: Run) -> dict[str, Any]:
-    """Make the provider side as it is wanted."""
-    return _up(run, replace(run.link, consumer=None), (Side.PROVIDER,), held_ends=True)[Side.PROVIDER]
+def provider_up(run: Run, *, wait: bool = False) -> dict[str, Any]:
+    """Make the provider side as it is wanted. With `wait`, wait for DNS records that somebody else publishes."""
+    return _up(run, replace(run.link, consumer=None), (Side.PROVIDER,), held_ends=not wait)[Side.PROVIDER]
 
 
 def consumer_up(run: Run, *, wait: bool) -> dict[str, Any]:
-    """Make the consumer side as it is wanted. With `wait`, wait for the provider to accept."""
+    """Make the consumer side as it is wanted. With `wait`, wait for what the provider must do."""
     link = replace(run.link, provider=None)
     return _up(run, link, (Side.CONSUMER,), held_ends=not wait)[Side.CONSUMER]
 
@@ -42,13 +43,12 @@ def both_up(run: Run) -> dict[str, Any]:
 
 
 def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> dict[Side, dict[str, Any]]:
-    _refuse_private_dns(link)
     if link.consumer is not None and link.consumer.service_name is not None:
         check_service_region(link.consumer.service_name, region_of(link.consumer.access))
     with seats(run, sides) as opened:
         extras.clear(run, opened)
         doubts = [extras.doubts(seat.state, run.clock.wall()) for seat in opened.values()]
-        nodes = topology.nodes(link, _survey(run, link, opened))
+        nodes = topology.nodes(link, survey(run, link, opened))
         orphans = _orphans(nodes, opened)
         _refuse_replacements(nodes, opened)
         _protect(run, opened, on=False)
@@ -56,8 +56,10 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
         graph = topology.graph(nodes)
         walked = running.walk(run, opened, nodes, graph, lifecycle.up, direction="up", held_ends=held_ends)
         if orphans and not walked.failed:
-            order = Graph(dict.fromkeys(orphans, ()))
-            running.walk(run, opened, orphans, order, lifecycle.down, direction="down")
+            # As they stand on each other: a listener before its target group, a record before its zone.
+            _, whole = topology.recorded([seat.state for seat in opened.values()])
+            order = Graph({key: [need for need in whole.needs[key] if need.node in orphans] for key in orphans})
+            running.walk(run, opened, orphans, order.reversed(), lifecycle.down, direction="down")
         if [extras.doubts(seat.state, run.clock.wall()) for seat in opened.values()] != doubts:
             extras.clear(run, opened)  # what this very run gave up may have come by now
         if not walked.failed:  # what is half made may still have to go
@@ -85,94 +87,6 @@ def _protect(run: Run, opened: Mapping[Side, Seat], *, on: bool) -> None:
             run.audit("protection", seat.side, on=on)
 
 
-def _survey(run: Run, link: Link, opened: Mapping[Side, Seat]) -> dict[Side, Site]:
-    """What must be known before the first thing is made."""
-    sites: dict[Side, Site] = {}
-    offered: tuple[str, ...] | None = None
-    if link.provider is not None:
-        seat = opened[Side.PROVIDER]
-        zone_ids, offered = _provider_zones(link.provider, seat)
-        sites[Side.PROVIDER] = Site(zone_ids=zone_ids, principals=_principals(link, opened))
-    if link.consumer is not None:
-        seat = opened[Side.CONSUMER]
-        if link.consumer.service_name is not None:
-            offered = _offered(run, link.consumer, link.consumer.service_name, seat)
-        if link.consumer.network.vpc_id is not None and offered is not None:
-            preflight.check_endpoint_subnets(
-                seat.aws, link.consumer.network, account=seat.identity.account, offered=offered
-            )
-        zone_ids = preflight.zones(seat.aws, Side.CONSUMER, link.consumer.network, seat.state, offered)
-        sites[Side.CONSUMER] = Site(zone_ids=zone_ids)
-    return sites
-
-
-def _refuse_private_dns(link: Link) -> None:
-    """A service that this very walk makes has no private DNS name that its consumer could switch on.
-
-    Raises:
-        UsageError: It is asked for all the same.
-    """
-    if link.provider is not None and link.consumer is not None and link.consumer.private_dns:
-        raise UsageError(
-            "private DNS cannot be switched on: the service of this link has no private DNS name",
-            why="plinkctl cannot give a service a private DNS name yet",
-            hint="leave consumer.private_dns out; the endpoint's own DNS name works",
-            code="no_private_dns_name",
-        )
-
-
-def _provider_zones(provider: Provider, seat: Seat) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The zones of subnets to make, and those the service will be offered in."""
-    if provider.load_balancer_arn is not None:
-        return (), preflight.load_balancer_zones(seat.aws, provider.load_balancer_arn)
-    if provider.network.vpc_id is not None:
-        return (), preflight.subnet_zones(seat.aws, provider.network)
-    zone_ids = preflight.zones(seat.aws, Side.PROVIDER, provider.network, seat.state, None)
-    return zone_ids, zone_ids
-
-
-def _offered(run: Run, consumer: Consumer, service_name: str, seat: Seat) -> tuple[str, ...] | None:
-    """The zones in which the service is offered to us; None when the endpoint is there and zones are settled.
-
-    An endpoint outlives the permission it was made with, so a rerun must not fail where AWS hides the service now.
-    """
-    recorded = seat.state.live.get("endpoint")
-    switched_on = recorded is not None and bool(recorded.params.get("private_dns"))
-    if recorded is not None and (switched_on or not consumer.private_dns):
-        return None
-    details = preflight.service(seat.aws, service_name, account=seat.identity.account, private_dns=consumer.private_dns)
-    if details.get("AcceptanceRequired"):
-        run.note("the provider asks before it accepts; until then the endpoint waits")
-    return preflight.offered_zones(seat.aws, details)
-
-
-def _principals(link: Link, opened: Mapping[Side, Seat]) -> tuple[str, ...]:
-    """The allowed principals as ARNs; the consumer's account when both sides are ours and nobody is named.
-
-    Raises:
-        RefusedError: Others are named but not the consumer's account: AWS would say that the service does not exist.
-    """
-    provider = link.provider
-    if provider is None:
-        return ()
-    partition = opened[Side.PROVIDER].identity.partition
-    consumer = opened.get(Side.CONSUMER)
-    if consumer is None:
-        return tuple(sorted({principal_arn(text, partition) for text in provider.allow}))
-    account = consumer.identity.account
-    if not provider.allow:
-        return (principal_arn(account, partition),)
-    principals = {principal_arn(text, partition) for text in provider.allow}
-    if not any(principal == "*" or principal.split(":")[4] == account for principal in principals):
-        raise RefusedError(
-            f"the consumer's account {account} is not among the allowed principals",
-            why=f"allowed are {', '.join(sorted(principals))}",
-            hint=f"add {account} to provider.allow",
-            code="consumer_not_allowed",
-        )
-    return tuple(sorted(principals))
-
-
 def _orphans(nodes: Mapping[str, Node], opened: Mapping[Side, Seat]) -> dict[str, Node]:
     """Recorded nodes that the configuration does not have any more, and that may simply go, or never came.
 
@@ -184,10 +98,10 @@ def _orphans(nodes: Mapping[str, Node], opened: Mapping[Side, Seat]) -> dict[str
         for name, record in seat.state.live.items():
             key = f"{side}/{name}"
             kind = KINDS.get(record.kind)
-            if key in nodes or (kind is not None and kind.attached):
+            if key in nodes or (kind is not None and kind.attached and not kind.renewable):
                 continue
             never = record.phase is Phase.CREATING and record.sent_at is None  # AWS said no, or was not asked yet
-            if kind is None or not (kind.prunable or never):
+            if kind is None or not (kind.prunable or kind.attached or never):
                 raise RefusedError(
                     f"the configuration does not have {key} any more",
                     why=f"the state records it as {record.id or 'begun'}; up does not delete what a link stands on",
@@ -211,7 +125,7 @@ def _refuse_replacements(nodes: Mapping[str, Node], opened: Mapping[Side, Seat])
     for key, node in nodes.items():
         record, kind = records.get(key), KINDS[node.kind]
         # One that is being made is finished as it was begun; a relation may simply be another one now.
-        if record is None or record.phase is Phase.CREATING or record.borrowed or kind.attached:
+        if record is None or record.phase is Phase.CREATING or record.borrowed or kind.attached or kind.renewable:
             continue
         if node.borrowed is not None:
             raise lifecycle.replaced(key, kind, f"it is {record.id}, made by plinkctl; wanted is {node.borrowed['id']}")
@@ -245,6 +159,14 @@ def side_data(state: State) -> dict[str, Any]:
             "availability_zone_ids": list(service.attrs.get("zone_ids", ())) if service else [],
             "load_balancer": records[NLB.partition("/")[2]].id if NLB.partition("/")[2] in records else None,
         }
+        if name := service.params.get("private_dns_name") if service else None:
+            verified = records.get(VERIFICATION.partition("/")[2])
+            attrs = service.attrs if service else {}
+            data["private_dns"] = {
+                "name": name,
+                "verified": verified is not None and verified.phase is Phase.READY,
+                "record": {"name": attrs.get("txt_name"), "type": "TXT", "value": attrs.get("txt_value")},
+            }
     else:
         endpoint = records.get(ENDPOINT.partition("/")[2])
         function = records.get(FUNCTION.partition("/")[2])
@@ -262,11 +184,19 @@ def side_data(state: State) -> dict[str, Any]:
     return data
 
 
-def held_hint(data: Mapping[str, Any]) -> HeldError:
-    """Who must act, and with which words, when the endpoint waits for acceptance."""
-    return HeldError(
-        f"the endpoint {data['endpoint_id']} waits for the provider to accept it",
-        why="everything else of the consumer side is finished",
-        hint=f"the provider runs: plinkctl accept --endpoint-id {data['endpoint_id']}",
-        code="pending_acceptance",
-    )
+def tell_held(run: Run) -> None:
+    """Say of everything that is held who must act, and with which words."""
+    for key, why in tuple(run.report.held.items()):
+        if key == ENDPOINT:
+            state = run.state(Side.CONSUMER)
+            endpoint = state.live[ENDPOINT.partition("/")[2]].id if state else ""
+            error = HeldError(
+                f"the endpoint {endpoint} waits for the provider to accept it",
+                why="everything else of the consumer side is finished",
+                hint=f"the provider runs: plinkctl accept --endpoint-id {endpoint}",
+                code="pending_acceptance",
+            )
+        else:
+            hint = "then the same command again goes on; with --wait it waits"
+            error = HeldError(f"{key} waits for somebody's act", why=why, hint=hint, code="held")
+        run.report.fail(error)

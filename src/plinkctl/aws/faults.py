@@ -105,6 +105,15 @@ _BY_CODE: Final[dict[str, Nature]] = {
     "InvalidAccessKeyId": _N.CREDENTIALS,
     "InvalidToken": _N.CREDENTIALS,
     "RequestTimeTooSkewed": _N.CREDENTIALS,
+    # --- ACM, Route 53
+    "CertificateNotFound": _N.NOT_YET,  # ELB asks ACM, which may not show a certificate of a moment ago everywhere
+    "UnsupportedCertificate": _N.NOT_YET,  # issued a moment ago, and ELB has not heard of it
+    "RequestInProgressException": _N.BUSY,
+    "NoSuchHostedZone": _N.GONE,
+    "NoSuchChange": _N.GONE,
+    "HostedZoneNotEmpty": _N.BUSY,
+    "HostedZoneAlreadyExists": _N.EXISTS,
+    "PriorRequestNotComplete": _N.NOT_YET,  # another change of the same zone is under way
     # --- everybody
     "RequestLimitExceeded": _N.THROTTLED,
     "RequestThrottled": _N.THROTTLED,
@@ -153,6 +162,11 @@ _BY_MESSAGE: Final[tuple[tuple[str, str, Nature], ...]] = (
     ("InvalidParameter", "already associated with another", _N.EXISTS),  # the NLB has a service
     ("InvalidParameterException", "already exist", _N.EXISTS),
     ("OperationNotPermitted", "deletion protection", _N.REFUSED),
+    ("InvalidChangeBatch", "already exists", _N.EXISTS),
+    ("InvalidChangeBatch", "but it was not found", _N.GONE),
+    ("InvalidChangeBatch", "do not match the current values", _N.GONE),
+    # said for a moment after the verification too (aws-facts.md 6.8)
+    ("InvalidParameter", "has not verified the private DNS name", _N.NOT_YET),
 )
 
 # What never was an answer: the first that fits.

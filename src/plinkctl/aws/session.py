@@ -7,12 +7,13 @@ try again is not.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
@@ -30,7 +31,7 @@ from plinkctl.errors import AccessError, AwsAnswer, AwsError, PlinkError, Refuse
 from plinkctl.link import Access
 from plinkctl.redaction import know, redacted
 
-SERVICES: Final = ("ec2", "elbv2", "iam", "logs", "lambda")
+SERVICES: Final = ("ec2", "elbv2", "iam", "logs", "lambda", "acm", "route53")
 
 _CONNECT_TIMEOUT: Final = 5
 _READ_TIMEOUT: Final = 70  # above the longest run of the probe function (60 s), or Invoke would be given up too early
@@ -114,10 +115,14 @@ class Clients:
         stop: Stop,
         on_call: OnCall = lambda *_: None,
     ) -> None:
+        self._access = access
         self._stop = stop
         self._on_call = on_call
         self._op = ""
         self._made: list[str] = []
+        self._others: dict[str, Clients] = {}
+        self._lock = threading.Lock()
+        self.services = frozenset(services)
         try:
             core = botocore.session.Session(profile=access.profile)
             core.register_component("data_loader", _models(core.get_config_variable("data_path")))
@@ -164,6 +169,23 @@ class Clients:
         theirs = copy(self)
         theirs._op = op  # noqa: SLF001 (a copy of ourselves)
         return theirs
+
+    def through(self, profile: str, service: str) -> "Clients":
+        """Clients of another account that one thing is in: a zone may be neither side's.
+
+        Args:
+            profile: Its AWS profile.
+            service: The one client that is needed there.
+
+        Raises:
+            UsageError: No such profile.
+            AccessError: No credentials.
+        """
+        with self._lock:  # boto3 sessions cannot be made in several threads at once
+            if profile not in self._others:
+                access = replace(self._access, profile=profile, region=self.region, account=None)
+                self._others[profile] = Clients(access, (service,), stop=self._stop, on_call=self._on_call)
+            return self._others[profile]
 
     def identity(self) -> Identity:
         """Ask AWS who we are. Needs no permission; the first call of every command.

@@ -28,7 +28,7 @@ def consumer() -> None:
 
 @consumer.command()
 @together(
-    option("--wait", is_flag=True, help="Wait for the provider to accept."),
+    option("--wait", is_flag=True, help="Wait for the provider to accept, and to verify its name."),
     consumer_options,
     side_options,
     link_options,
@@ -46,11 +46,10 @@ def up(ctx: click.Context, /, *, wait: bool, **_: Any) -> None:
     """
 
     def work(run: "Run") -> dict[str, Any]:
-        from plinkctl.app.up import consumer_up, held_hint  # noqa: PLC0415
+        from plinkctl.app.up import consumer_up, tell_held  # noqa: PLC0415
 
         data = consumer_up(run, wait=wait)
-        if run.report.held:
-            run.report.fail(held_hint(data))
+        tell_held(run)
         return data
 
     execute(

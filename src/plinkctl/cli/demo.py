@@ -7,16 +7,17 @@ where they are for a while, so that the same command goes on; a demo whose sandb
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from plinkctl.cli.boundary import leave, signals
-from plinkctl.cli.options import output_options, together
+from plinkctl.cli.options import option, output_options, together
 from plinkctl.cli.sandbox.common import home, needs_extra
 from plinkctl.events import Event
-from plinkctl.link import Access, Consumer, Link, Provider, Side
+from plinkctl.link import REQUESTED, Access, Consumer, Dns, Link, Provider, Side, Tls
 from plinkctl.report import Report
 from plinkctl.state import Phase
 
@@ -28,13 +29,22 @@ if TYPE_CHECKING:
 _IDLE: Final = 900.0  # an interrupted demo may be resumed for so long
 _NAME: Final = "demo"
 _SHOWN: Final = frozenset({"service_name", "endpoint_id", "dns_name"})
+_DOMAIN: Final = "example.com"
+_LINK: Final = Link(
+    name=_NAME,
+    provider=Provider(access=Access(profile="provider"), allow=("222222222222",)),
+    consumer=Consumer(access=Access(profile="consumer")),
+)
 _BOTH: Final = (Side.PROVIDER, Side.CONSUMER)
 
 
 @click.command()
-@together(output_options)
+@together(
+    option("--tls", is_flag=True, help="By HTTPS and a private DNS name, as a link is used in production."),
+    output_options,
+)
 @click.pass_context
-def demo(ctx: click.Context, /, **_: Any) -> None:
+def demo(ctx: click.Context, /, *, tls: bool, **_: Any) -> None:
     """See the whole thing work, without an AWS account.
 
     Starts a throw-away sandbox with two accounts, makes the provider and the consumer side, accepts the connection, has
@@ -43,6 +53,7 @@ def demo(ctx: click.Context, /, **_: Any) -> None:
 
     \b
     plinkctl demo
+    plinkctl demo --tls
     plinkctl demo -o json | jq .data.request
     """
     from plinkctl.aws.patience import Stop  # noqa: PLC0415
@@ -51,23 +62,24 @@ def demo(ctx: click.Context, /, **_: Any) -> None:
 
     def whole(observer: Callable[[Event], None], report: Report) -> Mapping[str, Any]:
         needs_extra()
-        return _demo(observer, report, stop)
+        return _demo(observer, report, stop, tls=tls)
 
     with signals(stop):
         leave(ctx, "demo", whole, stop=stop)
 
 
-def _demo(observer: Callable[[Event], None], report: Report, stop: "Stop") -> Mapping[str, Any]:
+def _demo(observer: Callable[[Event], None], report: Report, stop: "Stop", *, tls: bool) -> Mapping[str, Any]:
     from plinkctl.sandbox import daemon  # noqa: PLC0415
 
-    folder = home(_NAME)
+    folder = home(f"{_NAME}-tls" if tls else _NAME)
     if daemon.find(folder / "sandbox") is None:
         shutil.rmtree(folder, ignore_errors=True)  # states of a sandbox that is no more
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     running = daemon.start(folder / "sandbox", "brisk", idle_seconds=_IDLE)
     _point_at(running)
     try:
-        data = _walk_through(_runs(observer, report, stop, folder))
+        link = _secured(running, stop) if tls else _LINK
+        data = _walk_through(link, _runs(observer, report, stop, folder))
     except _EndedError:
         return {}  # sandbox and states stay, so that the same command goes on
     daemon.stop(folder / "sandbox")
@@ -106,11 +118,10 @@ def _runs(
     return make
 
 
-def _walk_through(run: "Callable[[str, Link], Run]") -> dict[str, Any]:
+def _walk_through(link: Link, run: "Callable[[str, Link], Run]") -> dict[str, Any]:
     """The steps of the two parties, in their order."""
     from plinkctl.app import connections, proof, teardown, up  # noqa: PLC0415
 
-    link = _link(None)
     here = run("demo", link)
     states = [state for side in _BOTH if (state := here.state(side)) is not None]
     leaving = any(record.phase is Phase.DELETING for state in states for record in state.live.values())
@@ -118,7 +129,7 @@ def _walk_through(run: "Callable[[str, Link], Run]") -> dict[str, Any]:
     shown: dict[str, Any] = {}
     if not leaving:
         offered = _must(here, up.provider_up(run("provider up", link)))
-        link = _link(offered["service_name"])
+        link = replace(link, consumer=replace(link.consumer or Consumer(), service_name=offered["service_name"]))
         asked = up.consumer_up(run("consumer up", link), wait=False)
         here.report.held.clear()  # the next step is the answer
         accepted = _must(
@@ -144,7 +155,20 @@ def _must(run: "Run", data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _link(service_name: str | None) -> Link:
-    provider = Provider(access=Access(profile="provider"), allow=("222222222222",))
-    consumer = Consumer(access=Access(profile="consumer"), service_name=service_name)
-    return Link(name=_NAME, provider=provider, consumer=consumer)
+def _secured(running: "Running", stop: "Stop") -> Link:
+    """The same link by HTTPS and a private DNS name, with the domain that the provider has in the sandbox's DNS."""
+    from plinkctl.aws.session import Clients  # noqa: PLC0415
+
+    dns = Clients(Access(profile="provider"), ("route53",), stop=stop)
+    zones = dns.read("route53", "list_hosted_zones_by_name", DNSName=_DOMAIN)["HostedZones"]
+    if not zones:  # an interrupted demo has it already
+        zones = [dns.write("route53", "create_hosted_zone", Name=_DOMAIN, CallerReference=_NAME)["HostedZone"]]
+    zone_id = str(zones[0]["Id"]).rpartition("/")[2]
+    provider = replace(
+        _LINK.provider or Provider(),
+        private_dns_name=f"api.{_DOMAIN}",
+        dns=Dns(zone_id=zone_id, resolvers=(running.dns,)),
+        tls=Tls(certificate=REQUESTED),
+    )
+    consumer = replace(_LINK.consumer or Consumer(), private_dns=True, https=True, port=provider.tls.port)
+    return replace(_LINK, provider=provider, consumer=consumer)

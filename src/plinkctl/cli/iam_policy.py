@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 
 @click.command("iam-policy")
-@click.argument("policy", type=click.Choice(["provider", "consumer", "verify", "teardown"]))
+@click.argument("policy", type=click.Choice(["provider", "consumer", "verify", "teardown", "names"]))
 @together(
-    option("--side", type=click.Choice([side.value for side in Side]), help="One side's part of verify or teardown."),
+    option(
+        "--side", type=click.Choice([side.value for side in Side]), help="One side's part of verify, teardown or names."
+    ),
     option("--name", metavar="NAME", help="The link's name.  [default: default]"),
     option("-f", "--config", metavar="FILE", help="A link file (configs/*.yaml)."),
     option("--account", metavar="ID", help="The account it is for.  [default: any]"),
@@ -30,13 +32,14 @@ if TYPE_CHECKING:
     option("--subnet-id", "subnet_ids", multiple=True, metavar="ID", help="A subnet of that VPC; repeatable."),
     option("--state", metavar="PLACE", help="Where states are kept, if in a bucket: s3://BUCKET/PREFIX."),
     option("--permissions-boundary", metavar="ARN", help="Permissions boundary that every role must have."),
+    option("--dns-zone", metavar="ID", help="The one Route 53 zone that records are written to.  [default: any]"),
 )
 @click.pass_context
 def iam_policy(ctx: click.Context, /, *, policy: str, side: str | None, **params: Any) -> None:
-    """Print the IAM policy for the commands of one side, for verify, or for teardown. Calls nothing.
+    """Print the IAM policy for the commands of one side, for verify, for teardown, or for names. Calls nothing.
 
     Such credentials can make, change and delete what is this link's, and nothing else. With a link file, its accounts,
-    regions and existing networks are in the policy.
+    regions and existing networks are in the policy. `names` is for certificates and hosted zones, besides the others.
 
     \b
     plinkctl iam-policy provider --name shop --account 111111111111 --region eu-west-1
@@ -52,7 +55,11 @@ def iam_policy(ctx: click.Context, /, *, policy: str, side: str | None, **params
     try:
         path = Path(params["config"]) if params["config"] else None
         link = config.load(path, overrides(ctx, tuple(commands)), sides=frozenset(commands), complete=False)
-        click.echo(json.dumps(permissions.policy(_scope(link, *commands), commands), indent=2))
+        click.echo(
+            json.dumps(
+                permissions.policy(_scope(link, *commands), commands, names=policy == permissions.NAMES), indent=2
+            )
+        )
     except PlinkError as error:
         explain(error, sys.stderr, color=False)
         raise click.exceptions.Exit(error.exit_code) from error
@@ -85,4 +92,5 @@ def _scope(link: "Link", *sides: Side) -> "Scope":
         vpc_id=here[0].network.vpc_id if len(here) == 1 else None,
         boundary=consumer.permissions_boundary if consumer else None,
         subnet_ids=here[0].network.subnet_ids if len(here) == 1 else (),
+        zone_id=link.provider.dns.zone_id if link.provider and tuple(sides) == (Side.PROVIDER,) else None,
     )

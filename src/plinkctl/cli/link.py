@@ -39,9 +39,10 @@ def up(ctx: click.Context, /, **_: Any) -> None:
 
     def work(run: "Run") -> dict[str, Any]:
         from plinkctl.app.proof import prove  # noqa: PLC0415
-        from plinkctl.app.up import both_up  # noqa: PLC0415
+        from plinkctl.app.up import both_up, tell_held  # noqa: PLC0415
 
         data: dict[str, Any] = both_up(run)
+        tell_held(run)
         if not run.report.errors and not run.report.held:
             data["verify"] = prove(run)
         return data

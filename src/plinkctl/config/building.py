@@ -10,7 +10,7 @@ from plinkctl.config.merging import merged
 from plinkctl.config.places import Tree, usage_error
 from plinkctl.config.reading import read
 from plinkctl.errors import RefusedError
-from plinkctl.link import Access, Consumer, Link, Network, Provider, Response, Side
+from plinkctl.link import Access, Consumer, Dns, Link, Network, Provider, Response, Side, Tls
 
 
 def load_link(path: Path | None, overrides: Mapping[str, object], *, sides: frozenset[Side], complete: bool) -> Link:
@@ -39,7 +39,9 @@ def _link(values: Mapping[str, Any], present: frozenset[Side]) -> Link:
     provider = _provider(values.get("provider") or {}, region) if Side.PROVIDER in present else None
     consumer = _consumer(values.get("consumer") or {}, region) if Side.CONSUMER in present else None
     if provider and consumer:
-        consumer = replace(consumer, port=provider.port)  # rules: nothing else can have been asked for
+        # rules: nothing else can have been asked for
+        secured = provider.tls.certificate is not None
+        consumer = replace(consumer, port=provider.tls.port if secured else provider.port, https=secured)
     given = {"name": values["name"]} if "name" in values else {}
     return Link(
         **given,
@@ -61,17 +63,25 @@ def _provider(values: Mapping[str, Any], region: str | None) -> Provider:
         allow=tuple(dict.fromkeys(values.get("allow") or ())),
         response=replace(default.response, **_own(values.get("response") or {}, Response)),
         consumer_cidrs=tuple(values.get("consumer_cidrs") or ()),
+        dns=_dns(values.get("dns") or {}),
+        tls=replace(default.tls, **_own(values.get("tls") or {}, Tls)),
     )
 
 
 def _consumer(values: Mapping[str, Any], region: str | None) -> Consumer:
     default = Consumer()
+    if values.get("https") and not values.get("port"):
+        default = replace(default, port=Tls.port)
     return replace(
         default,
         **_own(values, Consumer),
         access=_access(values, region),
         network=_network(values, default.network),
     )
+
+
+def _dns(values: Mapping[str, Any]) -> Dns:
+    return replace(Dns(), **_own(values, Dns), resolvers=tuple(values.get("resolvers") or ()))
 
 
 def _access(values: Mapping[str, Any], region: str | None) -> Access:
@@ -84,7 +94,9 @@ def _network(values: Mapping[str, Any], default: Network) -> Network:
     return replace(default, **_own(given, Network), subnet_ids=subnet_ids, zone_ids=zone_ids)
 
 
-_SECTIONS = frozenset({"access", "network", "response", "allow", "consumer_cidrs", "subnet_ids", "zone_ids"})
+_SECTIONS = frozenset(
+    {"access", "network", "response", "allow", "consumer_cidrs", "subnet_ids", "zone_ids", "dns", "tls", "resolvers"}
+)
 
 
 def _own(values: Mapping[str, Any], kind: type) -> dict[str, Any]:

@@ -12,11 +12,14 @@ from typing import Final
 
 from plinkctl.config.places import shown
 from plinkctl.config.principals import account_problem, principal_problem, service_region
+from plinkctl.link import FILES, REQUESTED, SELF_SIGNED, resolver_of
 
 # The blocks no VPC can have: CreateVpc refuses them (VPC guide, "VPC CIDR blocks").
 _UNROUTABLE: Final = tuple(
     ipaddress.IPv4Network(block) for block in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
 )
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_CERTIFICATE: Final = re.compile(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]{1,64}")
 _BLOCK: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}/[0-9]{1,2}")
 _LOAD_BALANCER: Final = re.compile(
     r"arn:aws[a-z-]*:elasticloadbalancing:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):"
@@ -111,12 +114,56 @@ def tag_value_problem(text: str) -> str | None:
     return f"{shown(wrong)} cannot stand in a tag; allowed are letters, digits, spaces and _ . : / = + - @"
 
 
+def host_name_problem(text: str) -> str | None:
+    """What is wrong with a DNS name, or None. AWS takes private DNS names in small letters only (aws-facts.md 6.7)."""
+    if text != text.lower():
+        return f"{shown(text)} has capital letters, and AWS takes small ones only; write {shown(text.lower())}"
+    if "*" in text:
+        return f"{shown(text)} is a wildcard; expected one name, such as api.example.com"
+    labels = text.split(".")
+    if len(text) > 253 or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdecimal():
+        return f"{shown(text)} is not a DNS name; expected labels of letters, digits and hyphens, as in api.example.com"
+    return None
+
+
+def private_name_problem(text: str) -> str | None:
+    """What is wrong with a private DNS name of a service, or None: `*.` may stand before it."""
+    return host_name_problem(text.removeprefix("*."))
+
+
+def resolver_problem(text: str) -> str | None:
+    """What is wrong with a DNS server, or None."""
+    try:
+        resolver_of(text)
+    except ValueError:
+        return f"{shown(text)} is not a DNS server; expected an IP address, or ADDRESS:PORT ([ADDRESS]:PORT for IPv6)"
+    return None
+
+
+def certificate_problem(text: str) -> str | None:
+    """What is wrong with the origin of a certificate, or None."""
+    if text in {REQUESTED, SELF_SIGNED, FILES} or _CERTIFICATE.fullmatch(text):
+        return None
+    if text.startswith("arn:") and ":iam::" in text:
+        return f"{shown(text)} is a certificate of IAM; expected one in ACM: arn:aws:acm:REGION:ACCOUNT:certificate/ID"
+    return f"{shown(text)} is no certificate; expected {REQUESTED}, {SELF_SIGNED}, {FILES}, or the ARN of one in ACM"
+
+
+def certificate_home(arn: str) -> tuple[str, str]:
+    """The region and the account in the ARN of a certificate that has no problem."""
+    return load_balancer_home(arn)
+
+
 FORMATS: Final[Mapping[str, Callable[[str], str | None]]] = {
     "account": account_problem,
     "block": block_problem,
+    "certificate": certificate_problem,
     "cidr": cidr_problem,
+    "host-name": host_name_problem,
     "nlb-arn": load_balancer_problem,
     "principal": principal_problem,
+    "private-name": private_name_problem,
+    "resolver": resolver_problem,
     "service-name": service_name_problem,
     "tag-key": tag_key_problem,
     "tag-value": tag_value_problem,

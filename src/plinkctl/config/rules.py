@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from plinkctl.config.formats import load_balancer_home
+from plinkctl.config.formats import certificate_home, load_balancer_home
 from plinkctl.config.places import Key, Problem, Tree
 from plinkctl.config.principals import ANYBODY, partition_of, partition_problem, service_region_problem
-from plinkctl.link import Consumer, Provider, Side
+from plinkctl.link import FILES, Consumer, Provider, Side, Tls
 
 # A request that gives up this many seconds before the function does leaves it time to say so.
 HEADROOM: Final = 2
@@ -56,7 +56,7 @@ class View:
 
 def check(view: View) -> Iterator[Problem]:
     """All problems between keys."""
-    for found in (_regions, _service, _principals, _load_balancer, _ports, _timeouts):
+    for found in (_regions, _service, _principals, _load_balancer, _ports, _timeouts, _certificate, _names, _https):
         yield from found(view)
     if view.complete:
         yield from _missing(view)
@@ -119,8 +119,13 @@ def _load_balancer(view: View) -> Iterator[Problem]:
 
 
 def _ports(view: View) -> Iterator[Problem]:
-    offered, used = view.get("provider", "port") or Provider.port, view.get("consumer", "port")
-    if view.sound("provider", "port") and used and used != offered:
+    secured = view.get("provider", "tls", "certificate")
+    plain, tls = view.get("provider", "port") or Provider.port, view.get("provider", "tls", "port") or Tls.port
+    key = ("provider", "tls", "port")
+    if secured and plain == tls and view.get("provider", "tls", "plain") in {"keep", "redirect"}:
+        yield view.tree.problem(key, f"the listeners without TLS have port {plain:.0f} already; choose another")
+    offered, used = tls if secured else plain, view.get("consumer", "port")
+    if view.sound("provider", "port") and view.sound(*key) and used and used != offered:
         text = (
             f"the consumer would ask port {used:.0f}, the provider listens on {offered:.0f}; leave this out to follow"
         )
@@ -137,6 +142,59 @@ def _timeouts(view: View) -> Iterator[Problem]:
             f"a request may take {request:.0f} s and the function {function:.0f} s, but the function must outlive its "
             f"request by {HEADROOM} s to report a timeout; make request_timeout {function - HEADROOM:.0f} or less",
         )
+
+
+def _certificate(view: View) -> Iterator[Problem]:
+    """What a certificate's origin demands beside it, and forbids."""
+    here = ("provider", "tls")
+    origin, key = view.get(*here, "certificate"), (*here, "certificate")
+    given = sorted(set(view.get(*here) or ()) - {"certificate"})
+    if not origin:
+        if given and view.sound(*key):
+            yield view.tree.problem((*here, given[0]), "is of no use without certificate, which says where it is from")
+        return
+    if origin == FILES and view.sound(*here, "certificate_file") and not view.get(*here, "certificate_file"):
+        yield view.tree.problem(key, "needs certificate_file and key_file beside it")
+    if origin != FILES and (file := next((name for name in given if name.endswith("_file")), None)):
+        yield view.tree.problem((*here, file), f"cannot stand beside certificate: {origin}; it is for `{FILES}`")
+    if origin.startswith("arn:"):
+        region, account = certificate_home(origin)
+        own_region, own_account = view.region(Side.PROVIDER), view.get("provider", "account")
+        if own_region and own_region != region:
+            yield view.tree.problem(key, f"the certificate is in {region}, the provider in {own_region}")
+        elif own_account and own_account != account:
+            yield view.tree.problem(key, f"the certificate is in account {account}, the provider in {own_account}")
+    existing, target = view.get("provider", "load_balancer_arn"), view.get(*here, "target_group_arn")
+    if existing and not target and view.sound(*here, "target_group_arn"):
+        yield view.tree.problem(key, "with load_balancer_arn, target_group_arn must say where to forward")
+    if target and not existing and view.sound("provider", "load_balancer_arn"):
+        yield view.tree.problem((*here, "target_group_arn"), "is for an existing load balancer; give load_balancer_arn")
+    if existing and "plain" in given:
+        yield view.tree.problem((*here, "plain"), "the listeners of an existing load balancer stay as they are")
+
+
+def _names(view: View) -> Iterator[Problem]:
+    """Which DNS name the certificate is for, and where the records go."""
+    name, private = view.get("provider", "tls", "name"), view.get("provider", "private_dns_name")
+    key = ("provider", "tls", "certificate")
+    sound = view.sound("provider", "tls", "name") and view.sound("provider", "private_dns_name")
+    if view.get(*key) and sound and not name and (not private or private.startswith("*.")):
+        yield view.tree.problem(key, "for which name? give tls.name, or private_dns_name if it is no wildcard")
+    key = ("provider", "dns", "profile")
+    if view.get(*key) and not view.get("provider", "dns", "zone_id") and view.sound("provider", "dns", "zone_id"):
+        yield view.tree.problem(key, "is of no use without zone_id, the hosted zone of that account")
+
+
+def _https(view: View) -> Iterator[Problem]:
+    secured = Side.PROVIDER in view.present and view.get("provider", "tls", "certificate")
+    asked = view.get("consumer", "https")
+    if Side.PROVIDER in view.present and asked is not None and bool(secured) != asked:
+        what = "has TLS" if secured else "has no TLS"
+        yield view.tree.problem(("consumer", "https"), f"the provider's listener {what}; leave this out to follow")
+    for name in ("server_name", "ca_file"):
+        key = ("consumer", name)
+        if view.get(*key) and not asked and not secured and view.sound("consumer", "https"):
+            yield view.tree.problem(key, "is of no use without https: true")
 
 
 def _missing(view: View) -> Iterator[Problem]:

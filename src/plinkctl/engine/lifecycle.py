@@ -100,7 +100,11 @@ def _standing(job: Job) -> Generator[Step, Any, Record | None]:
         return record
     seen = yield from _first_look(job, record)
     # A relation whose other half was made anew is another relation.
-    outdated = job.kind.attached and bool(immutable_change(job.kind, record, job.params))
+    changed = bool(immutable_change(job.kind, record, job.params))
+    outdated = job.kind.attached and changed
+    if job.kind.renewable and seen.presence is not Presence.ABSENT and (changed or seen.presence is Presence.FAILED):
+        yield from down(job)
+        return job.record
     if seen.presence is Presence.ABSENT or outdated:
         record = replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(job.kind, record))
         yield Commit(record)

@@ -5,6 +5,7 @@ comes back), a `Commit` (a record to make durable before going on), a `Confirmed
 """
 
 import json
+import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,7 @@ class Desk:
     aws: Clients
     user_tags: Mapping[str, str]
     consents: frozenset[str] = frozenset()
+    wall: Callable[[], float] = time.time
 
     def ctx(self, node: str, op: str, params: Mapping[str, Any]) -> Ctx:
         """What a kind may know for one node."""
@@ -71,6 +73,7 @@ class Desk:
             params=params,
             user_tags=self.user_tags,
             consents=self.consents,
+            now=self.wall(),
         )
 
 

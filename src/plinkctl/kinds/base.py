@@ -109,6 +109,7 @@ class Ctx:
         params: The parameters, resolved: frozen ones for create, wanted ones for update.
         user_tags: The user's own tags.
         consents: What the user agreed to on the command line, e.g. `reject-connections`.
+        now: Seconds since the epoch, for what expires.
     """
 
     aws: Clients
@@ -123,6 +124,7 @@ class Ctx:
     params: Mapping[str, Any]
     user_tags: Mapping[str, str]
     consents: frozenset[str] = frozenset()
+    now: float = 0.0
 
     @property
     def tags(self) -> dict[str, str]:
@@ -157,6 +159,9 @@ class Kind(ABC):
     title: ClassVar[str]
     """AWS's own word for it, for people."""
 
+    client: ClassVar[str] = "ec2"
+    """The boto3 client its calls go to first; a side without any such kind does not make that client."""
+
     patience: ClassVar[Patience] = Patience()
     settings: ClassVar[frozenset[str]] = frozenset()
     """Parameters that can be changed in place."""
@@ -172,6 +177,9 @@ class Kind(ABC):
 
     prunable: ClassVar[bool] = False
     """May be deleted by an `up` whose configuration does not have it any more."""
+
+    renewable: ClassVar[bool] = False
+    """Nothing stands on it, so one that is outdated or has failed is taken away and made anew."""
 
     @abstractmethod
     def find(self, ctx: Ctx) -> Attrs | None:

@@ -11,6 +11,8 @@ _TAGS_A_CALL = 20  # DescribeTags takes at most 20 ARNs
 class ElbKind(Kind):
     """What load balancers, target groups and listeners share: ARNs as IDs, tags by a call of their own."""
 
+    client = "elbv2"
+
     def retag(self, ctx: Ctx, attrs: Attrs, *, put: Mapping[str, str], drop: Sequence[str]) -> None:
         """AddTags overwrites, RemoveTags ignores what is not there: both repeatable."""
         if put:

@@ -23,13 +23,12 @@ PRESENCE: Final[dict[str, Presence]] = {
 
 
 class Endpoint(Ec2Kind):
-    """`vpc_id`, `service_name`, `subnet_ids`, `security_group_ids`; setting `private_dns`. Create takes a token."""
+    """`vpc_id`, `service_name`, `subnet_ids`, `security_group_ids`. Create takes a token."""
 
     name = "endpoint"
     title = "interface endpoint"
     describe, items, tag_type = "describe_vpc_endpoints", "VpcEndpoints", "vpc-endpoint"
     patience = Patience(ready_within=900, gone_within=900, usual="1 to 3 min", usual_end="1 to 5 min")
-    settings = frozenset({"private_dns"})
     way_there = (
         "a new endpoint has new DNS names, so its clients would have to be told: "
         "plinkctl teardown consumer, then the same command again"
@@ -43,6 +42,7 @@ class Endpoint(Ec2Kind):
             "service_name": item["ServiceName"],
             "state": item["State"],
             **({"dns_name": names[0], "zonal_dns_names": names[1:]} if names else {}),
+            **({"dns_zone_id": item["DnsEntries"][0].get("HostedZoneId")} if names else {}),
         }
 
     def create(self, ctx: Ctx) -> Attrs:
@@ -55,7 +55,7 @@ class Endpoint(Ec2Kind):
             ServiceName=ctx.params["service_name"],
             SubnetIds=ctx.params["subnet_ids"],
             SecurityGroupIds=ctx.params["security_group_ids"],
-            PrivateDnsEnabled=False,  # never at once: refused before acceptance (aws-facts.md 2); it is a setting
+            PrivateDnsEnabled=False,  # never at once: refused before acceptance (aws-facts.md 2)
             ClientToken=ctx.op,
             TagSpecifications=self.tagged(ctx),
         )
@@ -75,7 +75,6 @@ class Endpoint(Ec2Kind):
             presence=presence,
             why=_why(item, presence),
             attrs=self.attrs_of(item),
-            settings={"private_dns": bool(item.get("PrivateDnsEnabled", False))},
             frozen={
                 "vpc_id": item["VpcId"],
                 "service_name": item["ServiceName"],
@@ -84,10 +83,6 @@ class Endpoint(Ec2Kind):
             },
             tags=as_dict(item.get("Tags")),
         )
-
-    def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
-        """ModifyVpcEndpoint."""
-        ctx.aws.write("ec2", "modify_vpc_endpoint", VpcEndpointId=attrs["id"], PrivateDnsEnabled=changes["private_dns"])
 
     def delete(self, ctx: Ctx, attrs: Attrs) -> None:
         """DeleteVpcEndpoints, once: it shares a bucket of 4 calls with the other endpoint calls (aws-facts.md 9.1)."""

@@ -22,22 +22,34 @@ _ENDED = frozenset({"deleted", "failed", "expired"})
 
 
 class EndpointService(Ec2Kind):
-    """`load_balancer_arn`; settings `acceptance_required`, `principals` (sorted ARNs). Create takes a client token."""
+    """`load_balancer_arn`; settings `acceptance_required`, `principals` (sorted ARNs), `private_dns_name` (or None).
+
+    Create takes a client token.
+    """
 
     name = "endpoint_service"
     title = "endpoint service"
     describe, items = "describe_vpc_endpoint_service_configurations", "ServiceConfigurations"
     tag_type = "vpc-endpoint-service"
     patience = Patience(ready_within=600, gone_within=900, usual_end="up to 2 min")
-    settings = frozenset({"acceptance_required", "principals"})
+    settings = frozenset({"acceptance_required", "principals", "private_dns_name"})
     way_there = (
         "a new service has a new name, so every consumer would have to connect again: "
         "plinkctl teardown provider, then the same command again"
     )
 
     def attrs_of(self, item: Mapping[str, Any]) -> Attrs:
-        """Its ID, its name, and where it is offered."""
+        """Its ID, its name, where it is offered, and by which TXT record its private DNS name is proven."""
+        proof = item.get("PrivateDnsNameConfiguration") or {}
+        domain = item.get("PrivateDnsName")
+        # AWS gives the record's name without the domain it stands in (aws-facts.md 6.7).
+        txt = (
+            {"txt_name": f"{proof['Name']}.{domain.removeprefix('*.')}", "txt_value": proof["Value"]}
+            if proof.get("Name") and domain
+            else {}
+        )
         return {
+            **txt,
             "id": item["ServiceId"],
             "name": item["ServiceName"],
             "zone_ids": sorted(item.get("AvailabilityZoneIds", ())),
@@ -70,6 +82,7 @@ class EndpointService(Ec2Kind):
             settings={
                 "acceptance_required": item["AcceptanceRequired"],
                 "principals": self._principals(ctx, attrs) if presence is Presence.READY else None,
+                "private_dns_name": item.get("PrivateDnsName"),
             },
             frozen={"load_balancer_arn": next(iter(item.get("NetworkLoadBalancerArns", ())), None)},
             tags=as_dict(item.get("Tags")),
@@ -84,6 +97,8 @@ class EndpointService(Ec2Kind):
                 ServiceId=attrs["id"],
                 AcceptanceRequired=changes["acceptance_required"],
             )
+        if "private_dns_name" in changes:
+            self._rename(ctx, attrs, changes["private_dns_name"])
         if "principals" in changes:
             have, want = set(self._principals(ctx, attrs)), set(changes["principals"])
             difference = {"AddAllowedPrincipals": sorted(want - have), "RemoveAllowedPrincipals": sorted(have - want)}
@@ -101,7 +116,7 @@ class EndpointService(Ec2Kind):
             RefusedError: Somebody is connected and the user did not agree to cut them off.
         """
         for connection in connections(ctx.aws, attrs["id"]):
-            state = str(connection["VpcEndpointState"]).lower()
+            state = _state(connection)
             if state not in _REJECTABLE:
                 continue
             endpoint_id = connection["VpcEndpointId"]
@@ -135,7 +150,7 @@ class EndpointService(Ec2Kind):
         live = [
             f"{c['VpcEndpointId']} ({c['VpcEndpointState']})"
             for c in connections(ctx.aws, attrs["id"])
-            if str(c["VpcEndpointState"]).lower() not in _ENDED
+            if _state(c) not in _ENDED
         ]
         return "connected still: " + ", ".join(live) if live else "its connections have not quite ended"
 
@@ -143,8 +158,34 @@ class EndpointService(Ec2Kind):
         """Listed for a while as `Deleted`."""
         return str(item["ServiceState"]).lower() == "deleted"
 
+    def _rename(self, ctx: Ctx, attrs: Attrs, domain: str | None) -> None:
+        """Give it another private DNS name, or none.
+
+        Raises:
+            RefusedError: Consumers are connected. AWS removes a name only when there are none (PrivateLink guide,
+                "Manage DNS names"), and waiting would not help: they are others' to end.
+        """
+        wish = {"PrivateDnsName": domain} if domain else {"RemovePrivateDnsName": True}
+        try:
+            ctx.aws.write("ec2", "modify_vpc_endpoint_service_configuration", ServiceId=attrs["id"], **wish)
+        except AwsError as error:
+            if error.nature != Nature.BUSY:
+                raise
+            live = [c["VpcEndpointId"] for c in connections(ctx.aws, attrs["id"]) if _state(c) not in _ENDED]
+            first = "consumer up --no-private-dns" if domain else "teardown consumer"
+            raise RefusedError(
+                f"the private DNS name of {attrs['id']} cannot be {'changed' if domain else 'removed'} now",
+                why=f"it is in use by {', '.join(live) or 'connections that have not quite ended'}; {error.why}",
+                hint=f"its consumers let go of it first: plinkctl {first}",
+                code="name_in_use",
+            ) from error
+
     def _principals(self, ctx: Ctx, attrs: Attrs) -> list[str]:
         found = ctx.aws.pages(
             "ec2", "describe_vpc_endpoint_service_permissions", "AllowedPrincipals", ServiceId=attrs["id"]
         )
         return sorted(str(item["Principal"]) for item in found)
+
+
+def _state(connection: Mapping[str, Any]) -> str:
+    return str(connection["VpcEndpointState"]).lower()

@@ -40,6 +40,7 @@ class Function(Kind):
 
     name = "function"
     title = "probe function"
+    client = "lambda"
     way_there = "plinkctl teardown consumer, then the same command again"
     # ENIs: 20 min documented, P99 35 min, over an hour seen (aws-facts.md 3.6)
     patience = Patience(ready_within=900, gone_within=4500, usual="about 1 min", usual_end="4 to 45 min")

@@ -21,11 +21,15 @@ from plinkctl.kinds.base_elb import ElbKind, tagged, tags_of
 
 
 class Listener(ElbKind):
-    """`load_balancer_arn`, `protocol`, `port`, and either setting `response` or `target_group_arn`."""
+    """`load_balancer_arn`, `protocol`, `port`, and either setting `response` or `target_group_arn`.
+
+    With TLS (HTTPS on an ALB, TLS on an NLB) the settings `certificate_arn` and `policy`.
+    """
 
     name = "listener"
     title = "listener"
-    settings = frozenset({"response"})
+    settings = frozenset({"response", "certificate_arn", "policy"})
+    prunable = True
 
     def find(self, ctx: Ctx) -> Attrs | None:
         """By balancer and port, which are unique together, then by tag."""
@@ -44,12 +48,13 @@ class Listener(ElbKind):
             Protocol=ctx.params["protocol"],
             Port=ctx.params["port"],
             DefaultActions=[_action(ctx.params)],
+            **_tls(ctx.params),
             Tags=as_list(ctx.tags),
         )
         return {"id": reply["Listeners"][0]["ListenerArn"]}
 
     def probe(self, ctx: Ctx, attrs: Attrs) -> Seen:
-        """Its fixed response, where it has one."""
+        """Its fixed response or redirect, where it has one, and its certificate."""
         reply = ctx.aws.peek("elbv2", "describe_listeners", ListenerArns=[attrs["id"]])
         found = reply["Listeners"] if reply else []
         if not found:
@@ -68,12 +73,18 @@ class Listener(ElbKind):
                 "body": fixed.get("MessageBody", ""),
                 "content_type": fixed.get("ContentType", "text/plain"),
             }
+        elif redirect := found[0]["DefaultActions"][0].get("RedirectConfig"):
+            settings["response"] = {"redirect_to": int(redirect["Port"])}
+        if certificates := found[0].get("Certificates"):
+            settings |= {"certificate_arn": certificates[0]["CertificateArn"], "policy": found[0].get("SslPolicy")}
         tags = tags_of(ctx, attrs["id"])
         return Seen(presence=Presence.READY, attrs=attrs, settings=settings, frozen=frozen, tags=tags)
 
     def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
-        """ModifyListener replaces the default action."""
-        ctx.aws.write("elbv2", "modify_listener", ListenerArn=attrs["id"], DefaultActions=[_action(changes)])
+        """ModifyListener replaces what it is given and leaves the rest."""
+        action = {"DefaultActions": [_action(changes)]} if "response" in changes else {}
+        tls = _tls(ctx.params) if {"certificate_arn", "policy"} & set(changes) else {}
+        ctx.aws.write("elbv2", "modify_listener", ListenerArn=attrs["id"], **action, **tls)
 
     def delete(self, ctx: Ctx, attrs: Attrs) -> None:
         """DeleteListener."""
@@ -100,7 +111,11 @@ def _of(ctx: Ctx, load_balancer_arn: str) -> list[dict[str, Any]]:
 
 
 def _action(params: Mapping[str, Any]) -> dict[str, Any]:
-    if response := params.get("response"):
+    response = params.get("response")
+    if response and "redirect_to" in response:
+        target = {"Protocol": "HTTPS", "Port": str(response["redirect_to"]), "StatusCode": "HTTP_301"}
+        return {"Type": "redirect", "RedirectConfig": target}
+    if response:
         fixed = {
             "StatusCode": str(response["status"]),
             "MessageBody": response["body"],
@@ -108,3 +123,9 @@ def _action(params: Mapping[str, Any]) -> dict[str, Any]:
         }
         return {"Type": "fixed-response", "FixedResponseConfig": fixed}
     return {"Type": "forward", "TargetGroupArn": params["target_group_arn"]}
+
+
+def _tls(params: Mapping[str, Any]) -> dict[str, Any]:
+    if not params.get("certificate_arn"):
+        return {}
+    return {"Certificates": [{"CertificateArn": params["certificate_arn"]}], "SslPolicy": params["policy"]}

@@ -13,6 +13,7 @@ class LoadBalancer(ElbKind):
 
     name = "load_balancer"
     title = "load balancer"
+    client = "elbv2"
     patience = Patience(ready_within=900, gone_within=600, usual="2 to 3 min", usual_end="under a minute")
     settings = frozenset({"enforce"})
 

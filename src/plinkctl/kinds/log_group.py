@@ -14,6 +14,7 @@ class LogGroup(Kind):
 
     name = "log_group"
     title = "log group"
+    client = "logs"
     settings = frozenset({"retention_days"})
 
     def find(self, ctx: Ctx) -> Attrs | None:

@@ -46,6 +46,7 @@ class Role(Kind):
 
     name = "role"
     title = "IAM role"
+    client = "iam"
     patience = Patience(ready_within=120, gone_within=300, usual="seconds")
     settings = frozenset({"log_group_arn", "boundary"})
 

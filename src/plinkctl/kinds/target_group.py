@@ -9,11 +9,15 @@ from plinkctl.kinds.base_elb import ElbKind, tagged, tags_of
 
 
 class TargetGroup(ElbKind):
-    """`vpc_id`, `port`; setting `matcher` (HTTP codes that count as healthy). TCP, as alb targets want it."""
+    """`vpc_id`, `port`, `https` (the health check's protocol; missing means HTTP). TCP, as alb targets want it.
+
+    Setting `matcher`: the HTTP codes that count as healthy.
+    """
 
     name = "target_group"
     title = "target group"
     settings = frozenset({"matcher"})
+    prunable = True
 
     def find(self, ctx: Ctx) -> Attrs | None:
         """By name, then by tag."""
@@ -23,7 +27,11 @@ class TargetGroup(ElbKind):
         return {"id": item["TargetGroupArn"]}
 
     def create(self, ctx: Ctx) -> Attrs:
-        """CreateTargetGroup with AWS's own health check: HTTP `/` on the traffic port, every 30 s."""
+        """CreateTargetGroup with AWS's own health check: `/` on the traffic port, every 30 s.
+
+        HTTP unless told otherwise, and an ALB that listens by HTTPS only would never be healthy (aws-facts.md 7.5).
+        """
+        checked = {"HealthCheckProtocol": "HTTPS"} if ctx.params.get("https") else {}
         reply = ctx.aws.write(
             "elbv2",
             "create_target_group",
@@ -32,6 +40,7 @@ class TargetGroup(ElbKind):
             Protocol="TCP",
             Port=ctx.params["port"],
             VpcId=ctx.params["vpc_id"],
+            **checked,
             Tags=as_list(ctx.tags),
         )
         return {"id": reply["TargetGroups"][0]["TargetGroupArn"]}
@@ -45,7 +54,11 @@ class TargetGroup(ElbKind):
             presence=Presence.READY,
             attrs={"id": item["TargetGroupArn"]},
             settings={"matcher": item.get("Matcher", {}).get("HttpCode")},
-            frozen={"vpc_id": item.get("VpcId"), "port": item.get("Port")},
+            frozen={
+                "vpc_id": item.get("VpcId"),
+                "port": item.get("Port"),
+                **({"https": True} if item.get("HealthCheckProtocol") == "HTTPS" else {}),
+            },
             tags=tags_of(ctx, attrs["id"]),
         )
 
@@ -83,6 +96,7 @@ class Target(Kind):
     title = "target"
     patience = Patience(ready_within=900, gone_within=300, usual="1 to 4 min")
     settings = frozenset({"listener_arn"})
+    prunable = True
 
     def find(self, ctx: Ctx) -> Attrs | None:
         """A registration is a member of a set: there or not."""

@@ -23,7 +23,7 @@ class Check:
     """One answer.
 
     Args:
-        layer: `endpoint`, `service`, `connection`, `function`, `targets` or `request`.
+        layer: `endpoint`, `service`, `connection`, `function`, `targets`, `request`, `tls` or `names`.
         name: What was checked, in words.
         side: Whose side it is on.
         result: `ok`, `failed`, `warning` or `unknown`.
@@ -65,16 +65,28 @@ class Half:
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What the request brought, as the function told it."""
+    """What the request brought, as the function told it.
+
+    Args:
+        url: What it asked for.
+        status: The HTTP status.
+        body: The answer's body.
+        duration_ms: How long it took, in milliseconds.
+        addresses: What the name resolved to inside the VPC.
+        tls: `name`, `version`, `names`, `days_left`, `issuer` as the certificate says; None without TLS.
+    """
 
     url: str
     status: int
     body: str
     duration_ms: float
+    addresses: tuple[str, ...] = ()
+    tls: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As the CLI's contract has it."""
-        return asdict(self)
+        """As the CLI's contract has it; what TLS and DNS showed only where there is any TLS."""
+        told = asdict(self)
+        return told if self.tls else {key: told[key] for key in ("url", "status", "body", "duration_ms")}
 
 
 _P, _C = Side.PROVIDER.value, Side.CONSUMER.value
@@ -93,29 +105,41 @@ def states(provider: Half | None, consumer: Half) -> list[Check]:
     ]
 
 
-def request(provider: Half | None, consumer: Half) -> tuple[Check, Proof | None]:
-    """Have the probe function make the request, and read what it says."""
-    name = "the probe function gets the answer"
+def request(
+    provider: Half | None, consumer: Half, *, by: str = "endpoint", layer: str = "request"
+) -> tuple[Check, Proof | None]:
+    """Have the probe function make a request, and read what it says.
+
+    Args:
+        provider: The provider's half, or None.
+        consumer: The consumer's.
+        by: By which name: `endpoint`, its own, or `private`.
+        layer: Of the check.
+    """
+    name = "the probe function gets the answer" + (" by the private name" if by == "private" else "")
     function = consumer.record("function")
     if function is None or consumer.aws is None:
         fix = "plinkctl consumer up"
-        return Check(layer="request", name=name, side=_C, result="failed", detail="there is no function", fix=fix), None
+        return Check(layer=layer, name=name, side=_C, result="failed", detail="there is no function", fix=fix), None
     try:
-        reply = consumer.aws.write("lambda", "invoke", FunctionName=function.id, Payload=b"{}")
+        event = json.dumps({"by": by}).encode()
+        reply = consumer.aws.write("lambda", "invoke", FunctionName=function.id, Payload=event)
     except AwsError as error:
         fix = "run plinkctl verify again in a minute" if error.nature in {Nature.NOT_YET, Nature.BUSY} else ""
-        return Check(layer="request", name=name, side=_C, result="failed", detail=str(error.why), fix=fix), None
+        return Check(layer=layer, name=name, side=_C, result="failed", detail=str(error.why), fix=fix), None
     payload = json.loads(reply["Payload"] or b"null")
     if reply.get("FunctionError") or not isinstance(payload, dict):
         detail, fix = symptom(payload if isinstance(payload, dict) else {})
-        return Check(layer="request", name=name, side=_C, result="failed", detail=detail, fix=fix), None
+        return Check(layer=layer, name=name, side=_C, result="failed", detail=detail, fix=fix), None
     proof = Proof(
         url=str(payload["url"]),
         status=int(payload["status"]),
         body=str(payload["body"]),
         duration_ms=float(payload["duration_ms"]),
+        addresses=tuple(payload.get("addresses", ())),
+        tls=payload.get("tls"),
     )
-    return _judge(name, proof, provider), proof
+    return _judge(name, proof, provider, layer), proof
 
 
 def worth_another_try(check: Check) -> bool:
@@ -123,9 +147,10 @@ def worth_another_try(check: Check) -> bool:
     return check.result == "failed" and check.fix.startswith("run plinkctl verify again")
 
 
-def _judge(name: str, proof: Proof, provider: Half | None) -> Check:
+def _judge(name: str, proof: Proof, provider: Half | None, layer: str) -> Check:
     """The answer is right when it is the one the listener gives; unknown listeners may say anything below 500."""
-    listener = provider.record("alb-listener") if provider else None
+    way = "alb-tls-listener" if proof.tls else "alb-listener"
+    listener = provider.record(way) if provider else None
     wanted: Mapping[str, Any] | None = listener.params.get("response") if listener else None
     got = f"HTTP {proof.status} {proof.body!r} in {proof.duration_ms:g} ms"
     if wanted is None:
@@ -134,9 +159,9 @@ def _judge(name: str, proof: Proof, provider: Half | None) -> Check:
         ok = (proof.status, proof.body) == (wanted["status"], wanted["body"])
         expected = f"HTTP {wanted['status']} {wanted['body']!r}"
     if ok:
-        return Check(layer="request", name=name, side=_C, result="ok", detail=f"{got} from {proof.url}")
+        return Check(layer=layer, name=name, side=_C, result="ok", detail=f"{got} from {proof.url}")
     detail = f"{got} from {proof.url}; expected {expected}"
-    return Check(layer="request", name=name, side=_C, result="failed", detail=detail, fix="plinkctl provider up")
+    return Check(layer=layer, name=name, side=_C, result="failed", detail=detail, fix="plinkctl provider up")
 
 
 def _endpoint(consumer: Half) -> Check:
@@ -237,7 +262,7 @@ def _connection(provider: Half | None, consumer: Half) -> Check:
 
 def _targets(provider: Half | None) -> Check:
     name = "the ALB is a healthy target of the NLB"
-    group = provider.record("target-group") if provider else None
+    group = (provider.record("tls-targets") or provider.record("target-group")) if provider else None
     if provider is None or group is None:
         return Check(layer="targets", name=name, side=_P, result="unknown", detail=_NOT_OURS)
 

@@ -3,11 +3,23 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+_TRUST: Final = "--ca-file FILE (consumer.ca_file) names the authority, if the provider's is not a public one"
 _EARLY: Final = "run plinkctl verify again in a minute; if it stays: plinkctl status"
 
 # Words of the exception, what they mean, what to do. First match wins.
 _SYMPTOMS: Final[tuple[tuple[str, str, str], ...]] = (
     ("gaierror", "the endpoint's DNS name does not resolve: the endpoint is not ready, or the VPC has DNS off", _EARLY),
+    (
+        "Hostname mismatch",
+        "the certificate is for other names than the one that was asked for",
+        "--server-name NAME (consumer.server_name) names the one it is for; or the provider takes another certificate",
+    ),
+    ("certificate has expired", "the provider's certificate has expired", "plinkctl provider up"),
+    ("self-signed certificate", "the certificate's authority is not trusted here", _TRUST),
+    ("self signed certificate", "the certificate's authority is not trusted here", _TRUST),
+    ("unable to get local issuer", "the certificate's authority is not trusted here", _TRUST),
+    ("WRONG_VERSION_NUMBER", "what answers on that port does not speak TLS", "consumer.port and https must fit"),
+    ("SSL", "TLS could not be agreed upon", "provider.tls.policy says which versions the provider takes"),
     (
         "ConnectionRefusedError",
         "the connection was refused: no listener on that port, or no target behind the NLB",

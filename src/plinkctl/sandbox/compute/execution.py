@@ -63,6 +63,7 @@ class Job:
     isolation: Isolation
     group: str
     stream: str
+    authorities: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +78,24 @@ class Ended:
 def run(job: Job) -> Ended:
     """Run an invocation to its end, which is at the latest the timeout. Nothing of it is left behind."""
     with tempfile.TemporaryDirectory(prefix="plinkctl-function-") as folder, tempfile.TemporaryFile() as log:
-        root, scratch = Path(folder) / "task", Path(folder) / "tmp"
+        root, scratch, trusted = Path(folder) / "task", Path(folder) / "tmp", Path(folder) / "authorities.pem"
         root.mkdir()
         scratch.mkdir()
         begun = time.monotonic()
         if problem := _unpack(job.code, root):
             said, spent = _error("Runtime.InvalidZip", problem), 0.0
         else:
-            environment = job.environment | {
-                "LAMBDA_TASK_ROOT": str(root),
-                "HOME": str(scratch),
-                "TMPDIR": str(scratch),
-            }
+            # What Lambda's image does with Amazon's: what ACM issues is trusted without a word.
+            trusted.write_text(job.authorities)
+            environment = (
+                {"SSL_CERT_FILE": str(trusted)}
+                | job.environment
+                | {
+                    "LAMBDA_TASK_ROOT": str(root),
+                    "HOME": str(scratch),
+                    "TMPDIR": str(scratch),
+                }
+            )
             said, spent = _supervise(job, root, environment, log)
         loading = time.monotonic() - begun - spent
         return _ended(job, said, _printed(log), spent=spent, loading=loading)

@@ -141,4 +141,5 @@ def _prepare(function: Any, qualifier: str | None, body: Any) -> Job:
         isolation=world.current().isolation,
         group=function.logs_group_name,
         stream=stream,
+        authorities=world.current().authority.root,
     )

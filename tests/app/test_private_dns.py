@@ -1,0 +1,349 @@
+"""Private DNS and TLS: one pipeline from nothing to a verified name, by one party or two, and back to nothing."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from links import CONSUMER, DOMAIN, Stories, public_zone, secured
+
+from plinkctl.app import connections, proof, teardown, up
+from plinkctl.errors import PlinkError, UsageError
+from plinkctl.link import SELF_SIGNED, Dns, Link, Network, Side, Tls
+from plinkctl.sandbox.daemon import Running
+
+BOTH = (Side.PROVIDER, Side.CONSUMER)
+
+
+@pytest.fixture
+def zone(account: Any) -> str:
+    """The provider's public zone of example.com."""
+    return public_zone()
+
+
+@pytest.fixture
+def stories(account: Any, sandbox: Running, zone: str, tmp_path: Path) -> Stories:
+    made = Stories(tmp_path / "states", secured(sandbox, zone))
+    made.at = time.time()  # certificates are valid by the clock of those who look at them
+    return made
+
+
+def tls(stories: Stories, **wishes: Any) -> Tls:
+    """The TLS of the stories' link with other wishes."""
+    assert stories.link.provider is not None
+    return replace(stories.link.provider.tls, **wishes)
+
+
+def dns(stories: Stories, **wishes: Any) -> Dns:
+    """The same for where its records go."""
+    assert stories.link.provider is not None
+    return replace(stories.link.provider.dns, **wishes)
+
+
+def records(zone_id: str, profile: str = "provider") -> dict[str, str]:
+    """What is in a zone besides what every zone has."""
+    client = boto3.Session(profile_name=profile).client("route53")
+    found = client.list_resource_record_sets(HostedZoneId=zone_id)["ResourceRecordSets"]
+    return {
+        f"{one['Name'].rstrip('.')} {one['Type']}": one["ResourceRecords"][0]["Value"]
+        for one in found
+        if one["Type"] not in {"NS", "SOA"} and "ResourceRecords" in one
+    }
+
+
+def publish(zone_id: str, name: str, value: str, kind: str = "TXT", profile: str = "provider") -> None:
+    """Paste a record, as a person would."""
+    content = f'"{value}"' if kind == "TXT" else value
+    record = {"Name": name, "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": content}]}
+    boto3.Session(profile_name=profile).client("route53").change_resource_record_sets(
+        HostedZoneId=zone_id, ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+    )
+
+
+def certificates(account: Callable[[str], boto3.Session]) -> list[str]:
+    """The domains of all certificates of the provider."""
+    kinds = ["RSA_2048", "EC_prime256v1"]
+    found = account("provider").client("acm").list_certificates(Includes={"keyTypes": kinds})
+    return [one["DomainName"] for one in found["CertificateSummaryList"]]
+
+
+def proven(stories: Stories, link: Link | None = None) -> dict[str, Any]:
+    """The proof, as `verify` gives it."""
+    data: dict[str, Any] = stories(proof.prove, **({"link": link} if link else {}))
+    assert data["ok"], data["checks"]
+    return data
+
+
+def take_down(stories: Stories) -> dict[str, Any]:
+    data: dict[str, Any] = stories(teardown.teardown, BOTH, agree=lambda _: None)
+    assert stories.last.exit == 0, stories.last.errors
+    return data
+
+
+def details(data: dict[str, Any], layer: str) -> list[str]:
+    return [check["detail"] for check in data["checks"] if check["layer"] == layer]
+
+
+# -------------------------------------------------------------------------------------------- one walk
+
+
+def test_from_nothing_to_verified_https_and_back_to_nothing(stories: Stories, zone: str, account: Any) -> None:
+    stories(up.both_up)
+    assert stories.last.exit == 0, stories.last.errors
+    data = proven(stories)
+    assert data["request"]["body"] == "Hello from ALB!"
+    assert data["request"]["tls"]["version"] == "TLSv1.3"
+    assert data["request"]["tls"]["names"] == [DOMAIN]
+    (asked, where) = details(data, "names")
+    assert f"https://{DOMAIN}/" in asked
+    assert "outside: nothing" in where
+    assert "by SNI" in details(data, "tls")[0]
+
+    stories(up.both_up)
+    assert stories.last.writes == []
+    assert stories.last.changed == {}
+
+    service = account("provider").client("ec2").describe_vpc_endpoint_service_configurations()
+    (seen,) = service["ServiceConfigurations"]
+    assert (seen["PrivateDnsName"], seen["PrivateDnsNameConfiguration"]["State"]) == (DOMAIN, "verified")
+    assert take_down(stories)["leftovers"] == []
+    assert records(zone) == {}
+    assert certificates(account) == []
+
+
+def test_a_self_signed_certificate_is_trusted_by_the_links_own_function(
+    stories: Stories, sandbox: Running, zone: str, account: Any
+) -> None:
+    stories.link = secured(sandbox, zone, certificate=SELF_SIGNED)
+    stories.at = time.time() - 340 * 86400.0  # fewer than thirty days are left now
+    stories(up.both_up)
+    assert stories.last.exit == 0, stories.last.errors
+    first = proven(stories)["request"]["tls"]
+    assert first["days_left"] == 24
+    assert first["issuer"] == DOMAIN
+    stories(up.both_up)
+    assert stories.last.writes == []
+
+    stories.at = time.time()
+    stories(up.both_up)
+    assert stories.last.exit == 0, stories.last.errors
+    assert list(stories.last.changed) == [f"provider/self-signed-{DOMAIN.replace('.', '-')}", "consumer/function"]
+    assert proven(stories)["request"]["tls"]["days_left"] == 364
+    take_down(stories)
+    assert certificates(account) == []
+
+
+def test_tls_comes_to_a_link_that_stands_and_the_plain_way_goes(stories: Stories, sandbox: Running, zone: str) -> None:
+    plain = replace(
+        stories.link,
+        provider=stories.provider(private_dns_name=None, tls=tls(stories, certificate=None)).provider,
+        consumer=stories.consumer(private_dns=False, https=False, port=80).consumer,
+    )
+    stories(up.both_up, link=plain)
+    assert stories.last.exit == 0, stories.last.errors
+    assert proven(stories, plain)["request"]["url"].startswith("http://")
+
+    redirecting = secured(sandbox, zone, plain="redirect")
+    stories(up.both_up, link=redirecting)
+    assert stories.last.exit == 0, stories.last.errors
+    assert stories.last.changed["provider/alb-listener"] == "update"
+    proven(stories, redirecting)
+
+    stories(up.both_up)  # plain: none
+    assert stories.last.exit == 0, stories.last.errors
+    gone = {key for key, action in stories.last.changed.items() if action == "delete"}
+    assert gone >= {"provider/alb-listener", "provider/nlb-listener", "provider/target-group", "provider/target"}
+    proven(stories)
+    named = stories.provider(tls=tls(stories, certificate=None))
+    named = replace(named, consumer=stories.consumer(https=False, port=80).consumer)
+    stories(up.both_up, link=named)
+    assert stories.last.exit == 0, stories.last.errors
+    data = proven(stories, named)
+    assert "tls" not in data["request"]
+    assert f"http://{DOMAIN}/" in details(data, "names")[0]
+    assert not any(name.endswith("CNAME") for name in records(zone)), "what proved the certificate went with it"
+    take_down(stories)
+
+
+def test_another_name_takes_the_place_of_the_first(stories: Stories, zone: str, account: Any) -> None:
+    stories(up.both_up)
+    other = stories.provider(private_dns_name="shop.example.com")
+    stories(up.both_up, link=other)
+    assert stories.last.failed["provider/service"].code == "name_in_use"
+    assert "--no-private-dns" in str(stories.last.failed["provider/service"].hint)
+    stories(up.both_up, link=stories.consumer(private_dns=False))
+    assert stories.last.exit == 0, stories.last.errors
+    stories(up.both_up, link=other)
+    assert stories.last.exit == 0, stories.last.errors
+    assert proven(stories, other)["request"]["tls"]["names"] == ["shop.example.com"]
+    assert certificates(account) == ["shop.example.com"]
+    assert all("shop.example.com" in name for name in records(zone))
+    take_down(stories)
+    assert records(zone) == {}
+
+
+def test_a_name_of_the_consumers_own_leads_to_the_endpoint(stories: Stories, account: Any) -> None:
+    link = stories.provider(private_dns_name=None, tls=tls(stories, name=DOMAIN))
+    link = replace(link, consumer=stories.consumer(private_dns=False, private_zone="pay.internal").consumer)
+    stories(up.both_up, link=link)
+    assert stories.last.exit == 0, stories.last.errors
+    asked, _ = details(proven(stories, link), "names")
+    assert "https://pay.internal/" in asked
+    stories(up.both_up, link=link)
+    assert stories.last.writes == []
+    take_down(stories)
+    assert account("consumer").client("route53").list_hosted_zones()["HostedZones"] == []
+
+
+# ------------------------------------------------------------------------------------------ two parties
+
+
+def test_two_parties_with_the_record_printed_and_pasted(
+    stories: Stories, sandbox: Running, zone: str, tmp_path: Path
+) -> None:
+    """The provider's DNS is somewhere else: what is to be published is said, and who must act next."""
+    theirs = stories.provider(
+        allow=(CONSUMER,), dns=dns(stories, zone_id=None), tls=tls(stories, certificate=SELF_SIGNED)
+    )
+    offering = Stories(tmp_path / "provider", replace(theirs, consumer=None))
+    offering.at = stories.at
+    offered = offering(up.provider_up)
+    up.tell_held(offering.last.run)
+    assert offering.last.exit == 8
+    proof_record = offered["private_dns"]["record"]
+    assert offered["private_dns"]["verified"] is False
+    (held,) = offering.last.errors
+    assert proof_record["name"] in str(held.why)
+    assert proof_record["value"] in str(held.why)
+
+    (certificate,) = (r for r in offered["resources"] if r["kind"] == "imported_certificate")
+    ca_file = tmp_path / "ca.pem"
+    acm = boto3.Session(profile_name="provider").client("acm")
+    ca_file.write_text(acm.get_certificate(CertificateArn=certificate["id"])["Certificate"])
+    wishes: dict[str, Any] = {"service_name": offered["service_name"], "ca_file": str(ca_file)}
+    using = Stories(tmp_path / "consumer", replace(stories.consumer(**wishes), provider=None))
+    asked = using(up.consumer_up, wait=False)
+    assert using.last.exit == 8
+    assert set(using.last.run.report.held) == {"consumer/endpoint"}
+
+    offering(connections.accept, endpoint_ids=[asked["endpoint_id"]], accounts=(), wait=True)
+    using(up.consumer_up, wait=False)
+    up.tell_held(using.last.run)
+    assert using.last.exit == 8
+    assert "must verify the name" in str(using.last.errors[0].why)
+
+    publish(zone, proof_record["name"], proof_record["value"])
+    assert offering(up.provider_up)["private_dns"]["verified"] is True
+    assert offering.last.exit == 0
+    using(up.consumer_up, wait=False)
+    assert using.last.exit == 0, using.last.errors
+    assert using.last.changed["consumer/private-dns"] == "create"
+    assert f"https://{DOMAIN}/" in details(proven(using), "names")[0]
+
+    using(teardown.teardown, (Side.CONSUMER,), agree=lambda _: None)
+    assert using.last.writes.index("modify_vpc_endpoint") < using.last.writes.index("delete_vpc_endpoints")
+    offering(teardown.teardown, (Side.PROVIDER,), agree=lambda _: None)
+    assert offering.last.exit == 0, offering.last.errors
+    assert records(zone) == {f"{proof_record['name']} TXT": f'"{proof_record["value"]}"'}, "pasted by hand, so not ours"
+
+
+def test_a_zone_in_a_third_account_is_written_to_through_its_profile(
+    stories: Stories, sandbox: Running, account: Any
+) -> None:
+    theirs = public_zone("consumer", "example.org")
+    link = stories.provider(private_dns_name="api.example.org", dns=dns(stories, zone_id=theirs, profile="consumer"))
+    stories(up.both_up, link=link)
+    assert stories.last.exit == 0, stories.last.errors
+    proven(stories, link)
+    take_down(stories)
+    assert records(theirs, "consumer") == {}
+
+
+# ------------------------------------------------------------------------------------- foreign and lost
+
+
+def test_a_record_that_somebody_else_wrote_is_not_touched(stories: Stories, sandbox: Running, zone: str) -> None:
+    offered = stories(up.provider_up, link=secured(sandbox, None, certificate=SELF_SIGNED))
+    name = offered["private_dns"]["record"]["name"]
+    publish(zone, name, "something of somebody")
+    stories(up.both_up, link=secured(sandbox, zone, certificate=SELF_SIGNED))
+    assert stories.last.failed["provider/txt-api-example-com"].code == "foreign"
+    assert records(zone) == {f"{name} TXT": '"something of somebody"'}
+    take_down(stories)
+    assert records(zone) == {f"{name} TXT": '"something of somebody"'}
+
+
+def test_a_record_that_was_lost_is_written_again(stories: Stories, zone: str) -> None:
+    stories(up.both_up)
+    client = boto3.Session(profile_name="provider").client("route53")
+    found = client.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    changes = [{"Action": "DELETE", "ResourceRecordSet": r} for r in found if "vpce:" in str(r.get("ResourceRecords"))]
+    client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    marks = [{"Action": "DELETE", "ResourceRecordSet": r} for r in found if r["Name"].startswith("_plinkctl-txt.")]
+    client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": marks})
+    stories(up.both_up)
+    assert stories.last.exit == 0, stories.last.errors
+    assert list(stories.last.changed) == ["provider/txt-api-example-com"]
+    take_down(stories)
+    assert records(zone) == {}
+
+
+def test_private_dns_switched_off_by_hand_is_switched_on_again(stories: Stories, account: Any) -> None:
+    stories(up.both_up)
+    ec2 = account("consumer").client("ec2")
+    (endpoint,) = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint["VpcEndpointId"], PrivateDnsEnabled=False)
+    stories(up.both_up)
+    assert list(stories.last.changed) == ["consumer/private-dns"]
+    take_down(stories)
+
+
+# ------------------------------------------------------------------------------------------- bad wishes
+
+
+def refused(stories: Stories, link: Link, use_case: Callable[..., Any] = up.both_up, **more: Any) -> PlinkError:
+    """What is said, with nothing made."""
+    with pytest.raises(PlinkError) as caught:
+        stories(use_case, link=link, **more)
+    assert stories.last.writes == []
+    assert caught.value.hint or caught.value.why
+    return caught.value
+
+
+def test_wishes_that_cannot_come_true_are_refused_before_anything_is_made(
+    stories: Stories, sandbox: Running, zone: str, account: Any
+) -> None:
+    other = public_zone("provider", "example.org")
+    assert refused(stories, stories.provider(dns=dns(stories, zone_id=other))).code == "wrong_zone"
+    assert refused(stories, stories.provider(dns=dns(stories, zone_id="Z0NOWHERE"))).code == "no_zone"
+    nameless = stories.provider(private_dns_name=None, tls=tls(stories, name=DOMAIN))
+    assert refused(stories, nameless).code == "no_private_dns_name"
+    missing = f"arn:aws:acm:us-east-1:111111111111:certificate/{'0' * 8}-0000-0000-0000-{'0' * 12}"
+    assert refused(stories, stories.provider(tls=tls(stories, certificate=missing))).code == "certificate"
+    acm = account("provider").client("acm")
+    pending = acm.request_certificate(DomainName=DOMAIN, ValidationMethod="DNS")["CertificateArn"]
+    error = refused(stories, stories.provider(tls=tls(stories, certificate=pending)))
+    assert "PENDING_VALIDATION" in str(error.why)
+
+
+def test_a_borrowed_vpc_must_answer_names(stories: Stories, account: Any) -> None:
+    ec2 = account("consumer").client("ec2")
+    vpc_id = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]  # its DNS host names are off, as AWS makes it
+    subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.9.0.0/24", AvailabilityZoneId="use1-az1")["Subnet"]
+    link = stories.consumer(network=Network(vpc_id=vpc_id, subnet_ids=(subnet["SubnetId"],)))
+    error = refused(stories, link)
+    assert error.code == "vpc_dns_off"
+    assert error.hint == f"aws ec2 modify-vpc-attribute --vpc-id {vpc_id} --enable-dns-hostnames"
+
+
+def test_https_without_a_name_to_ask_by_is_refused(stories: Stories, sandbox: Running) -> None:
+    plain = stories.provider(private_dns_name=None, allow=(CONSUMER,), tls=tls(stories, certificate=None))
+    offered = stories(up.provider_up, link=plain)
+    link = replace(stories.consumer(service_name=offered["service_name"], private_dns=False), provider=None)
+    with pytest.raises(UsageError) as caught:
+        stories(up.consumer_up, link=link, wait=False)
+    assert caught.value.code == "no_server_name"
+    assert stories.last.writes == []
