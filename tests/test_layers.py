@@ -24,6 +24,7 @@ LAYERS: Final = (
     ("engine", "handshake", "preflight", "verify"),
     ("app", "report", "render"),
     ("cli",),
+    ("__main__",),
 )
 NEIGHBOURS: Final = {
     ("errors", "redaction"),

@@ -124,7 +124,7 @@ class NodeFailed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSkipped(Event):
-    """The node was not tried because something it needs did not come."""
+    """The node was not tried, or not finished, because of others: something it needs did not come."""
 
     node: str
     because: tuple[str, ...]

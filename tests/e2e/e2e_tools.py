@@ -11,8 +11,11 @@ import os
 import pty
 import re
 import select
+import shlex
 import subprocess
+import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -21,7 +24,7 @@ from shells import PLINKCTL
 from plinkctl.sandbox import remote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from shells import Finished, Shell
 
@@ -156,6 +159,91 @@ def in_foreground(shell: Shell, *arguments: str, env: dict[str, str] | None = No
     )
     shell.started.append(process)
     return process
+
+
+def named(shell: Shell, *arguments: str, before: str = ":", stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    """Start plinkctl as a process that names itself to the sandbox, whose rules may then send it signals.
+
+    Args:
+        shell: Where.
+        arguments: Of plinkctl.
+        before: Shell commands that come first, in the same process.
+        stderr: Where its stderr goes.
+    """
+    line = f"{before}; export AWS_SDK_UA_APP_ID=pid-$$; exec {shlex.join([PLINKCTL, *arguments])}"
+    process = subprocess.Popen(
+        ["bash", "-c", line],
+        cwd=shell.folder,
+        env=shell.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+    )
+    shell.started.append(process)
+    return process
+
+
+class Terminal:
+    """A terminal with plinkctl in its foreground."""
+
+    def __init__(self, process: subprocess.Popen[str], descriptor: int) -> None:
+        self.process = process
+        self._descriptor = descriptor
+        self._seen = ""
+
+    def read_until(self, pattern: str, *, within: float = 60) -> str:
+        """Everything on the screen so far, once it has a place that matches."""
+        deadline = time.monotonic() + within
+        while not re.search(pattern, self._seen):
+            assert select.select([self._descriptor], [], [], max(0.0, deadline - time.monotonic()))[0], self._seen
+            assert self._read(), self._seen
+        return self._seen
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._descriptor, keys.encode())
+
+    def rest(self) -> str:
+        """Everything that was ever on the screen, once nobody writes there any more."""
+        while self._read():
+            pass
+        return self._seen
+
+    def _read(self) -> bool:
+        try:
+            chunk = os.read(self._descriptor, 65536)
+        except OSError:  # how a terminal says that nobody writes any more
+            return False
+        self._seen += chunk.decode()
+        return bool(chunk)
+
+
+_TAKE_THE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+@contextmanager
+def on_a_pty(shell: Shell, *arguments: str) -> Iterator[Terminal]:
+    """Start plinkctl in the foreground of a terminal of its own. Leaving the context closes it: SIGHUP."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _TAKE_THE_TERMINAL, PLINKCTL, *arguments],
+        cwd=shell.folder,
+        env={**shell.env, "TERM": "xterm-256color"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        text=True,
+        start_new_session=True,
+    )
+    shell.started.append(process)
+    os.close(theirs)
+    try:
+        yield Terminal(process, ours)
+    finally:
+        os.close(ours)
 
 
 def on_a_terminal(shell: Shell, *arguments: str, env: dict[str, str], timeout: float = 60) -> tuple[int, str]:

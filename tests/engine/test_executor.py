@@ -2,13 +2,14 @@
 
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from scripted import Bench, Lost, fault, stopped, thing
 
 from plinkctl.aws.faults import Nature
-from plinkctl.errors import StateError
+from plinkctl.errors import AwsError, StateError
 from plinkctl.events import Event, NodeActing, NodeDone, NodeFailed, NodeSkipped, NodeStarted
 from plinkctl.graph import Ref
 from plinkctl.kinds.base import Presence, Seen
@@ -67,6 +68,24 @@ def test_every_root_cause_is_told(bench: Bench) -> None:
     assert set(walked.failed) == {"provider/a", "provider/b"}
     (skipped,) = [event for event in bench.events if isinstance(event, NodeSkipped)]
     assert skipped.because == ("provider/a", "provider/b")
+
+
+def test_credentials_that_end_are_told_once_and_everything_under_way_is_recorded(bench: Bench) -> None:
+    """Three nodes are in the middle of something when the credentials expire; each is told no at its next call."""
+    both = threading.Barrier(3, timeout=10)
+    bench.service.creates = {"a": [both.wait], "b": [both.wait], "c": [both.wait]}
+    bench.service.probes = {name: [fault(Nature.CREDENTIALS)] for name in ("a", "b", "c")}
+    elsewhere = replace(thing("elsewhere"), key="consumer/elsewhere")
+    walked = bench.up(thing("a"), thing("b"), thing("c"), thing("d", "a"), thing("e", "b", "c"), elsewhere)
+    ((root, error),) = walked.failed.items()
+    assert isinstance(error, AwsError)
+    assert error.nature == Nature.CREDENTIALS
+    assert {bench.record(name).phase for name in ("a", "b", "c")} == {Phase.CREATED}
+    assert walked.skipped == {f"provider/{name}" for name in "abcde"} - {root}
+    assert walked.done == {"consumer/elsewhere"}, "the other side has credentials of its own"
+    assert all(root in event.because for event in bench.events if isinstance(event, NodeSkipped))
+    bench.up(thing("a"), thing("b"), thing("c"), thing("d", "a"), thing("e", "b", "c"))
+    assert len(bench.service.there) == 6
 
 
 def test_events_come_in_the_order_of_the_story(bench: Bench) -> None:

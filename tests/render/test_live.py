@@ -42,7 +42,7 @@ def test_the_end_of_a_run_is_a_listing_that_stays() -> None:
             "  ✗ nlb       the load balancer failed                                     3.0s",
             "    elbv2:DescribeLoadBalancers answered Failed: no addresses (request r-1)",
             "      plinkctl up --name demo",
-            "  – service   skipped, needs nlb",  # noqa: RUF001 - a dash is meant
+            "  – service   skipped, because of nlb",  # noqa: RUF001 - a dash is meant
             "consumer  1 of 1",
             "  ! endpoint  the provider must accept vpce-1                              0.0s",
             "warning  a zone is missing",

@@ -35,7 +35,7 @@ def test_a_whole_run_is_one_line_per_change() -> None:
         "     5.0s  provider/nlb  FAILED: the load balancer failed",
         "     5.0s  provider/nlb  why: elbv2:DescribeLoadBalancers answered Failed: no addresses (request r-1)",
         "     5.0s  provider/nlb  next: plinkctl up --name demo",
-        "     5.0s  provider/service  skipped: needs provider/nlb",
+        "     5.0s  provider/service  skipped: because of provider/nlb",
         "     6.0s  warning  a zone is missing",
         "     6.0s  check  ok  consumer/dns  resolves: 10.0.0.9",
         f"     7.0s  finished in 7.0s, exit code 1: {MEANINGS[Exit.FAILED]}",

@@ -24,7 +24,7 @@ from plinkctl.graph import Graph, Node, resolve
 from plinkctl.kinds import KINDS
 from plinkctl.link import Access, Link, Side
 from plinkctl.report import Report
-from plinkctl.state import Record, State
+from plinkctl.state import Phase, Record, State
 from plinkctl.stores import Place, Store
 from plinkctl.stores.address import Address
 from plinkctl.stores.audit import Audit
@@ -69,6 +69,8 @@ class Run:
         self.states: Place = place_of(self.place, _reach(self))
         pen = Audit(self.folder, self.link.name, trouble=lambda why: self.note(why, level="warning"))
         self.audit = Auditor(self.command, self.link.name, pen, self.clock)
+        self.stores: tuple[Store, ...] = ()
+        """Those of the open seats."""
 
     @property
     def folder(self) -> Path:
@@ -83,6 +85,22 @@ class Run:
     def note(self, message: str, level: str = "info") -> None:
         """Tell the user a sentence."""
         self.tell(Noted(at=self.clock.wall(), message=message, level=level))
+
+    def unresolved(self) -> list[str]:
+        """What AWS was asked for and has not answered, in words.
+
+        A signal handler asks, in the middle of anything, so this only looks at values.
+        """
+        now, found = self.clock.wall(), []
+        for state in [store.state for store in self.stores if store.state is not None]:
+            for name, record in state.records.items():
+                if record.phase is Phase.DELETING:
+                    found.append(f"{state.side}/{name}: {record.id} is being deleted")
+                elif record.phase is Phase.CREATING and record.sent_at is not None:
+                    found.append(
+                        f"{state.side}/{name}: its creation was sent {max(0.0, now - record.sent_at):.0f} s ago"
+                    )
+        return found
 
     @property
     def deadline(self) -> float | None:
@@ -139,6 +157,7 @@ def take(run: Run, stores: Mapping[Side, Store]) -> dict[Side, Seat]:
         AccessError: No credentials.
         RefusedError: They are those of the account's root user.
     """
+    run.stores = tuple(stores.values())
     opened: dict[Side, Seat] = {}
     for side, store in stores.items():
         aws = clients(run, side, store.state)

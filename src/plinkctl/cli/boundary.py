@@ -2,19 +2,18 @@
 
 import os
 import shlex
-import signal
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from plinkctl.cli import signals
 from plinkctl.cli.options import overrides
 from plinkctl.errors import Exit, PlinkError, RefusedError, Stopped, StoppedError, UsageError
 from plinkctl.events import Event, Noted, RunFinished
@@ -30,12 +29,6 @@ from plinkctl.stores.local import DEFAULT_FOLDER
 if TYPE_CHECKING:
     from plinkctl.app.run import Run
     from plinkctl.aws.patience import Stop
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-# Written by signal handlers, so with nothing but a system call: a handler may interrupt a print half done.
-_STOPPING: Final = b"\nstopping: calls under way are finished and recorded; once more stops at once\n"
-_AT_ONCE: Final = b"\nstopped at once; nothing is lost: the same command finds what was under way\n"
 
 Work = Callable[["Run"], Mapping[str, Any]]
 After = Callable[["Run"], None]
@@ -94,7 +87,7 @@ def execute(
         if after is not None and runs and not stop and runs[0].report.counts.planned:
             after(runs[0])
 
-    with signals(stop):
+    with signals.heeded(stop, unresolved=lambda: runs[0].unresolved() if runs else [], resume=resuming_command()):
         leave(ctx, command, whole, stop=stop, after=told)
 
 
@@ -123,8 +116,6 @@ def leave(
             report.fail(_told_to_resume(error))
         except Stopped:
             pass  # told below, with the signal's name
-        except KeyboardInterrupt:
-            report.fail(_told_to_resume(StoppedError(signal.SIGINT)))
         except Exception as error:  # noqa: BLE001  (the boundary: a bug gets one line and a file)
             bug = error
             report.fail(_bug(error))
@@ -170,18 +161,26 @@ def ask(params: Mapping[str, Any], *, link: str, question: str, severe: bool) ->
             hint=f"add --yes, or --confirm {link}",
             code="no_consent",
         )
-    try:
-        if severe:
-            agreed = (
-                click.prompt(f"{clean(question)}. Type {link} to go on", default="", show_default=False, err=True)
-                == link
-            )
-        else:
-            agreed = click.confirm(f"{clean(question)}. Go on?", default=False, err=True)
-    except click.Abort:
-        raise StoppedError(signal.SIGINT) from None
+    if severe:
+        agreed = _answer(f"{clean(question)}. Type {link} to go on: ") == link
+    else:
+        agreed = _answer(f"{clean(question)}. Go on? [y/N]: ").lower() in {"y", "yes"}
     if not agreed:
         raise RefusedError("the answer was no; nothing was changed", code="no_consent")
+
+
+def _answer(question: str) -> str:
+    """What is typed; nothing at the end of the input, or where the terminal is gone."""
+    typed = ""
+    with suppress(OSError), signals.answering(StoppedError) as wait:
+        try:
+            click.echo(question, nl=False, err=True)
+            wait(sys.stdin.fileno())
+            typed = sys.stdin.readline()
+        finally:
+            if not typed.endswith("\n"):
+                click.echo(err=True)
+    return typed.strip()
 
 
 def _write(params: Mapping[str, Any], command: str, report: Report, code: Exit, data: Mapping[str, Any]) -> None:
@@ -202,25 +201,6 @@ def _write(params: Mapping[str, Any], command: str, report: Report, code: Exit, 
     except PlinkError as error:  # the query fits no result, or stdout cannot be written
         explain(error, sys.stderr, color)
         raise click.exceptions.Exit(error.exit_code) from error
-
-
-@contextmanager
-def signals(stop: "Stop") -> Iterator[None]:
-    """The first signal sets the flag; the second ends the process at once, which is safe: intents are durable."""
-
-    def handle(signum: int, _frame: FrameType | None) -> None:
-        if stop:
-            os.write(2, _AT_ONCE)
-            os._exit(128 + signum)
-        stop.set(signum)
-        os.write(2, _STOPPING)
-
-    before = {signum: signal.signal(signum, handle) for signum in _SIGNALS}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 def _told_to_resume(error: PlinkError) -> PlinkError:

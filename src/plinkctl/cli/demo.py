@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from plinkctl.cli.boundary import leave, signals
+from plinkctl.cli import signals
+from plinkctl.cli.boundary import leave, resuming_command
 from plinkctl.cli.options import option, output_options, together
 from plinkctl.cli.sandbox.common import home, needs_extra
+from plinkctl.errors import Stopped
 from plinkctl.events import Event
 from plinkctl.link import REQUESTED, Access, Consumer, Dns, Link, Provider, Side, Tls
 from plinkctl.report import Report
@@ -59,16 +61,22 @@ def demo(ctx: click.Context, /, *, tls: bool, **_: Any) -> None:
     from plinkctl.aws.patience import Stop  # noqa: PLC0415
 
     stop = Stop()
+    runs: list[Run] = []
 
     def whole(observer: Callable[[Event], None], report: Report) -> Mapping[str, Any]:
         needs_extra()
-        return _demo(observer, report, stop, tls=tls)
+        return _demo(observer, report, stop, runs, tls=tls)
 
-    with signals(stop):
+    def unresolved() -> list[str]:
+        return runs[-1].unresolved() if runs else []
+
+    with signals.heeded(stop, unresolved=unresolved, resume=resuming_command()):
         leave(ctx, "demo", whole, stop=stop)
 
 
-def _demo(observer: Callable[[Event], None], report: Report, stop: "Stop", *, tls: bool) -> Mapping[str, Any]:
+def _demo(
+    observer: Callable[[Event], None], report: Report, stop: "Stop", runs: "list[Run]", *, tls: bool
+) -> Mapping[str, Any]:
     from plinkctl.sandbox import daemon  # noqa: PLC0415
 
     folder = home(f"{_NAME}-tls" if tls else _NAME)
@@ -76,10 +84,12 @@ def _demo(observer: Callable[[Event], None], report: Report, stop: "Stop", *, tl
         shutil.rmtree(folder, ignore_errors=True)  # states of a sandbox that is no more
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     running = daemon.start(folder / "sandbox", "brisk", idle_seconds=_IDLE)
+    if stop:
+        raise Stopped
     _point_at(running)
     try:
         link = _secured(running, stop) if tls else _LINK
-        data = _walk_through(link, _runs(observer, report, stop, folder))
+        data = _walk_through(link, _runs(observer, report, stop, folder, runs))
     except _EndedError:
         return {}  # sandbox and states stay, so that the same command goes on
     daemon.stop(folder / "sandbox")
@@ -97,14 +107,14 @@ def _point_at(running: "Running") -> None:
 
 
 def _runs(
-    observer: Callable[[Event], None], report: Report, stop: "Stop", folder: Path
+    observer: Callable[[Event], None], report: Report, stop: "Stop", folder: Path, made: "list[Run]"
 ) -> "Callable[[str, Link], Run]":
-    """Makes the run of each step; all tell one observer, errors are gathered in one report."""
+    """Makes the run of each step, and keeps it in `made`; all tell one observer, one report gathers errors."""
     from plinkctl.app.run import Run  # noqa: PLC0415
     from plinkctl.aws.patience import SystemClock  # noqa: PLC0415
 
     def make(command: str, link: Link) -> "Run":
-        return Run(
+        run = Run(
             command=command,
             link=link,
             place=folder / "state",
@@ -114,6 +124,8 @@ def _runs(
             grace=1.0,  # the sandbox shows at once what it made
             report=report,
         )
+        made.append(run)
+        return run
 
     return make
 

@@ -1,17 +1,19 @@
-"""The entry point: the tree of commands, and how click's own refusals become exit codes."""
+"""The tree of commands, and how click's own refusals become exit codes."""
 
 import json
 import os
 import platform
 import sys
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import click
 
 from plinkctl import __version__
+from plinkctl.cli.signals import at_the_door, too_late
 from plinkctl.errors import Exit
 from plinkctl.redaction import guard_logs
 
@@ -71,12 +73,26 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
+    at_the_door()
     # A stream that was closed by the caller (`>&-`) is None in Python, and every write to it a bug.
     sys.stdin = sys.stdin or _nowhere("r")
     sys.stdout = sys.stdout or _nowhere("w")
     sys.stderr = sys.stderr or _nowhere("w")
     guard_logs()
-    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+    code = _run(sys.argv[1:] if arguments is None else arguments)
+    too_late()
+    for stream in (sys.stdout, sys.stderr):
+        _let_go(stream)
+    sys.exit(code)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Where the reader is gone, let what is unwritten go nowhere: the interpreter's end would fail on it, with 120."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _nowhere(mode: str) -> Any:
@@ -91,11 +107,12 @@ def _run(arguments: list[str]) -> int:
     except click.Abort:
         return Exit.INTERRUPTED
     except click.ClickException as error:
-        error.show()
-        if _wants_json(arguments):
-            click.echo(json.dumps(_envelope(error), indent=2))
+        with suppress(OSError):
+            error.show()
+            if _wants_json(arguments):
+                click.echo(json.dumps(_envelope(error), indent=2))
         return Exit.USAGE
-    except BrokenPipeError:
+    except SystemExit:  # how click ends when nobody reads what it has to say any more
         return Exit.OK
     return result if isinstance(result, int) else Exit.OK
 

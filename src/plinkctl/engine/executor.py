@@ -2,8 +2,9 @@
 
 Workers only put messages into one inbox. The main thread takes them out, advances the node's script, makes commits
 durable, starts what has become possible, and tells events; nobody else touches the state. A node that fails keeps its
-dependents from starting; all others go on, and only root causes are reported. Once the user asks to stop, or a commit
-fails, no new call is given out; those in flight are waited for and what they made is recorded.
+dependents from starting; all others go on, and only root causes are reported. Where a side's credentials are not
+accepted any more, that is the one cause of whatever is left to do there. Once the user asks to stop, or a commit fails,
+no new call is given out; those in flight are waited for and what they made is recorded.
 """
 
 import queue
@@ -12,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from plinkctl.aws.faults import Nature
 from plinkctl.aws.patience import Clock, Stop
 from plinkctl.engine.steps import Call, Commit, Confirmed, Script, Step
-from plinkctl.errors import PlinkError, StateError, Stopped
+from plinkctl.errors import AwsError, PlinkError, StateError, Stopped
 from plinkctl.events import Event, NodeFailed, NodeHeld, NodeSkipped, NodeStarted, NodeWaiting, Observer
 from plinkctl.graph import Graph
 from plinkctl.state import Phase, Record
@@ -85,6 +87,7 @@ class Executor:
         self._inbox: queue.SimpleQueue[_Answer | Event] = queue.SimpleQueue()
         self._scripts: dict[str, Script] = {}
         self._fatal: PlinkError | None = None
+        self._shut_out: dict[str, str] = {}  # sides whose credentials AWS refuses, and the node that was told so
         self.walked = Walked()
 
     @property
@@ -136,7 +139,7 @@ class Executor:
 
     def _next(self, started: set[str]) -> str | None:
         turn = self._graph.frontier(started=started, settled=self.walked.done, known=self._known)
-        return turn[0] if turn else None
+        return next((key for key in turn if _side(key) not in self._shut_out), None)
 
     def _start(self, key: str) -> None:
         self._observer(NodeStarted(at=self._clock.wall(), node=key))
@@ -207,13 +210,26 @@ class Executor:
         self._observer(event)
 
     def _fail(self, key: str, error: PlinkError) -> None:
+        if isinstance(error, AwsError) and error.nature == Nature.CREDENTIALS:
+            root = self._shut_out.setdefault(_side(key), key)
+            if root != key:  # the same again, of each node that was under way
+                self._skip(key, (root,))
+                return
         self.walked.failed[key] = error
         self._observer(NodeFailed(at=self._clock.wall(), node=key, error=error))
+
+    def _skip(self, key: str, because: tuple[str, ...]) -> None:
+        self.walked.skipped.add(key)
+        self._observer(NodeSkipped(at=self._clock.wall(), node=key, because=because))
 
     def _tell_skipped(self, started: set[str]) -> None:
         roots = set(self.walked.failed) | set(self.walked.held)
         for key in self._graph.order:
             if key not in started:
-                because = tuple(sorted(root for root in roots if key in self._graph.dependents(root)))
-                self.walked.skipped.add(key)
-                self._observer(NodeSkipped(at=self._clock.wall(), node=key, because=because))
+                found = {root for root in roots if key in self._graph.dependents(root)}
+                shut_out = {self._shut_out[_side(key)]} if _side(key) in self._shut_out else set()
+                self._skip(key, tuple(sorted(found | shut_out)))
+
+
+def _side(key: str) -> str:
+    return key.partition("/")[0]

@@ -132,7 +132,7 @@ class Board:
                 self._end(node, at=event.at, standing=Standing.FAILED, text=clean(error.message), error=error)
             case NodeSkipped(node=node, because=because):
                 side = node.partition("/")[0]
-                text = f"skipped, needs {', '.join(near(other, side) for other in because)}"
+                text = f"skipped, because of {', '.join(near(other, side) for other in because)}"
                 self._rows[node] = replace(self._row(node), standing=Standing.SKIPPED, text=clean(text))
             case _:
                 pass

@@ -117,7 +117,7 @@ def _(event: NodeFailed) -> Iterator[str]:
 
 @lines.register
 def _(event: NodeSkipped) -> Iterator[str]:
-    yield f"{event.node}  skipped: needs {', '.join(event.because)}"
+    yield f"{event.node}  skipped: because of {', '.join(event.because)}"
 
 
 @lines.register

@@ -137,8 +137,6 @@ def _follow(
                 if wanted(row):
                     sink.write(f"{written(row)}\n")
             time.sleep(_PAUSE)
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
     except PlinkError as error:
         explain(error, sys.stderr, wants_color(sys.stderr, os.environ, params["no_color"]))
         return error.exit_code
