@@ -10,6 +10,7 @@ no new call is given out; those in flight are waited for and what they made is r
 import queue
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from plinkctl.graph import Graph
 from plinkctl.state import Phase, Record
 
 _WORKERS: Final = 16
+_GLANCE: Final = 0.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Executor:
                     self._start(key)
                 if not self._scripts:
                     break
-                match self._inbox.get():
+                match self._next_message():
                     case _Answer() as answer:
                         self._advance(answer)
                     case event:
@@ -132,6 +134,16 @@ class Executor:
         if not self._stop:
             self._tell_skipped(started)
         return self.walked
+
+    def _next_message(self) -> _Answer | Event:
+        """Wait for the next one, and wake up now and then.
+
+        Python looks at signals between two instructions: one that comes just before this thread blocks would be heeded
+        only when a call answers.
+        """
+        while True:
+            with suppress(queue.Empty):
+                return self._inbox.get(timeout=_GLANCE)
 
     @property
     def _halting(self) -> bool:
