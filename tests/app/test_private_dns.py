@@ -11,6 +11,7 @@ import pytest
 from links import CONSUMER, DOMAIN, Stories, public_zone, secured
 
 from plinkctl.app import connections, proof, teardown, up
+from plinkctl.app.picture import picture
 from plinkctl.errors import PlinkError, UsageError
 from plinkctl.link import SELF_SIGNED, Dns, Link, Network, Side, Tls
 from plinkctl.sandbox.daemon import Running
@@ -150,6 +151,9 @@ def test_tls_comes_to_a_link_that_stands_and_the_plain_way_goes(stories: Stories
     stories(up.both_up, link=redirecting)
     assert stories.last.exit == 0, stories.last.errors
     assert stories.last.changed["provider/alb-listener"] == "update"
+    drawn = picture(stories.last.run)
+    assert (drawn["alb"]["note"], drawn["endpoint"]["note"]) == ("HTTPS on 443", DOMAIN)
+    assert drawn["response"] == "200 Hello from ALB!"
     proven(stories, redirecting)
 
     stories(up.both_up)  # plain: none
@@ -347,3 +351,26 @@ def test_https_without_a_name_to_ask_by_is_refused(stories: Stories, sandbox: Ru
         stories(up.consumer_up, link=link, wait=False)
     assert caught.value.code == "no_server_name"
     assert stories.last.writes == []
+
+
+def test_an_existing_load_balancer_gets_a_tls_listener_and_keeps_its_own(stories: Stories, account: Any) -> None:
+    ec2, elb = account("provider").client("ec2"), account("provider").client("elbv2")
+    vpc_id = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.8.0.0/24", AvailabilityZoneId="use1-az1")["Subnet"]
+    made = elb.create_load_balancer(Name="theirs", Type="network", Scheme="internal", Subnets=[subnet["SubnetId"]])
+    arn = made["LoadBalancers"][0]["LoadBalancerArn"]
+    group = elb.create_target_group(Name="apps", Protocol="TCP", Port=8080, VpcId=vpc_id, TargetType="ip")
+    target = group["TargetGroups"][0]["TargetGroupArn"]
+    forward = [{"Type": "forward", "TargetGroupArn": target}]
+    elb.create_listener(LoadBalancerArn=arn, Protocol="TCP", Port=80, DefaultActions=forward)
+
+    link = stories.provider(load_balancer_arn=arn, allow=(CONSUMER,), tls=tls(stories, target_group_arn=target))
+    stories(up.provider_up, link=link)
+    assert stories.last.exit == 0, stories.last.errors
+    seen = {one["Port"]: one for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]}
+    assert (seen[443]["Protocol"], seen[443]["SslPolicy"]) == ("TLS", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
+    stories(up.provider_up, link=link)
+    assert stories.last.writes == []
+    stories(teardown.teardown, (Side.PROVIDER,), agree=lambda _: None)
+    assert stories.last.exit == 0, stories.last.errors
+    assert [one["Port"] for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]] == [80]

@@ -16,18 +16,20 @@ def picture(run: Run) -> dict[str, Any]:
     endpoint = _record(consumer, "endpoint")
     if service is None and endpoint is not None:
         service = {"id": endpoint.attrs.get("service_name")}
-    listener = _record(provider, "alb-listener")
+    secured = _record(provider, "alb-tls-listener")
+    listener = secured or _record(provider, "alb-listener")
+    private = _record(consumer, "private-dns")
     accepted = _record(provider, ACCEPTANCE.partition("/")[2])
     return {
         "provider": _place(provider),
         "consumer": _place(consumer),
         "function": _hop(consumer, "function"),
-        "endpoint": _hop(consumer, "endpoint", state="state"),
+        "endpoint": _noted(_hop(consumer, "endpoint", state="state"), private.id if private else None),
         "connection": _connection(endpoint, accepted),
         "service": service,
         "nlb": _hop(provider, "nlb"),
-        "target_group": _hop(provider, "target-group"),
-        "alb": _hop(provider, "alb"),
+        "target_group": _hop(provider, "tls-targets") or _hop(provider, "target-group"),
+        "alb": _noted(_hop(provider, "alb"), f"HTTPS on {secured.params['port']}" if secured else None),
         "response": _response(listener),
     }
 
@@ -47,6 +49,10 @@ def _hop(of: State | None, name: str, /, **attrs: str) -> Mapping[str, Any] | No
         return None
     found = {key: record.attrs[attr] for key, attr in attrs.items() if attr in record.attrs}
     return {"id": record.attrs.get("name", record.id), "borrowed": record.borrowed, **found}
+
+
+def _noted(hop: Mapping[str, Any] | None, note: str | None) -> Mapping[str, Any] | None:
+    return {**hop, "note": note} if hop is not None and note else hop
 
 
 def _connection(endpoint: Record | None, accepted: Record | None) -> str | None:
