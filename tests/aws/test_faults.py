@@ -114,6 +114,7 @@ TABLE: list[tuple[str, str, int, Nature]] = [
     ("ExpiredTokenException", "", 403, N.CREDENTIALS),
     ("RequestExpired", "", 400, N.CREDENTIALS),
     ("SignatureDoesNotMatch", "", 403, N.CREDENTIALS),
+    ("RequestTimeTooSkewed", "", 403, N.CREDENTIALS),
     ("OptInRequired", "", 401, N.CREDENTIALS),
     ("PendingVerification", "", 400, N.REFUSED),
     ("DryRunOperation", "", 412, N.REFUSED),  # never asked for; would be a bug
@@ -224,9 +225,16 @@ def test_what_is_not_botocores_is_not_translated(error: Exception) -> None:
 # ---------------------------------------------------------------------------------------------- errors
 
 
-def _refusal(code: str, *, service: str = "elbv2", operation: str = "create_listener", status: int = 400) -> AwsError:
+def _refusal(
+    code: str,
+    message: str = "because",
+    *,
+    service: str = "elbv2",
+    operation: str = "create_listener",
+    status: int = 400,
+) -> AwsError:
     response: Any = {
-        "Error": {"Code": code, "Message": "because"},
+        "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"RequestId": "r-1", "HTTPStatusCode": status},
     }
     ours = faults.translate(boto.ClientError(response, operation), service=service, operation=operation)
@@ -307,3 +315,27 @@ def test_a_failure_without_words_is_still_a_failure() -> None:
 def test_an_answer_is_one_sentence() -> None:
     answer = AwsAnswer(service="ec2", operation="CreateVpc", code="VpcLimitExceeded", message="full")
     assert str(answer) == "ec2:CreateVpc answered VpcLimitExceeded: full"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "words"),
+    [
+        (
+            "InvalidSignatureException",
+            "Signature expired: 20270101T000000Z is now earlier than 20270101T005500Z",
+            "clock",
+        ),
+        ("SignatureDoesNotMatch", "Signature not yet current: 20270101T010000Z is still later than 2", "clock"),
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", "clock"),
+        ("RequestExpired", "Request has expired.", "expired, or this machine's clock is wrong"),
+        ("ExpiredToken", "The security token included in the request is expired", "have expired"),
+        ("SignatureDoesNotMatch", "The request signature we calculated does not match", "not accept the credentials"),
+    ],
+)
+def test_whether_clock_keys_or_their_time_is_wrong_is_told_apart(code: str, message: str, words: str) -> None:
+    error = _refusal(code, message)
+    assert isinstance(error, AccessError)
+    assert error.nature == N.CREDENTIALS
+    assert words in error.message
+    assert error.code == ("clock" if words == "clock" else "credentials")
+    assert "run the same command again" in str(error.hint)

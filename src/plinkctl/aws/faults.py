@@ -142,6 +142,7 @@ _BY_CODE: Final[dict[str, Nature]] = {
     "SignatureDoesNotMatch": _N.CREDENTIALS,
     "InvalidSignatureException": _N.CREDENTIALS,
     "IncompleteSignature": _N.CREDENTIALS,
+    "RequestInTheFuture": _N.CREDENTIALS,
     "OptInRequired": _N.CREDENTIALS,
 }
 
@@ -202,6 +203,14 @@ _BY_CLASS: Final[tuple[tuple[tuple[type[Exception], ...], Nature], ...]] = (
     ((boto.BotoCoreError,), _N.REFUSED),
 )
 _UNREACHABLE: Final = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"})
+_CLOCK: Final = re.compile("RequestTimeTooSkewed|RequestInTheFuture|Signature expired|Signature not yet current")
+"""What AWS says, in the code or in the message, where the time of a signature is not its own."""
+_EXPIRED: Final = {
+    "ExpiredToken": "the credentials have expired",
+    "ExpiredTokenException": "the credentials have expired",
+    # EC2 has one code for both (EC2 API error codes)
+    "RequestExpired": "the credentials have expired, or this machine's clock is wrong",
+}
 _CREDENTIAL_HINT: Final = "aws sts get-caller-identity shows whom AWS sees; then run the same command again"
 
 
@@ -289,9 +298,17 @@ def endless(service: str, operation: str, pages: int) -> AwsError:
 
 def _error(answer: AwsAnswer, nature: Nature) -> AwsError:
     match nature:
+        case _N.CREDENTIALS if _CLOCK.search(f"{answer.code} {answer.message}"):
+            return AccessError(
+                "this machine's clock and AWS's differ, so AWS does not accept what is signed here",
+                answer=answer,
+                nature=nature,
+                hint="set the clock (timedatectl shows it), then run the same command again",
+                code="clock",
+            )
         case _N.CREDENTIALS:
             return AccessError(
-                "AWS does not accept the credentials",
+                _EXPIRED.get(answer.code, "AWS does not accept the credentials"),
                 answer=answer,
                 nature=nature,
                 hint=_CREDENTIAL_HINT,
