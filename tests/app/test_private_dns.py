@@ -10,7 +10,7 @@ import boto3
 import pytest
 from links import CONSUMER, DOMAIN, Stories, public_zone, secured
 
-from plinkctl.app import connections, proof, teardown, up
+from plinkctl.app import connections, proof, rebuild, teardown, up
 from plinkctl.app.picture import picture
 from plinkctl.errors import PlinkError, UsageError
 from plinkctl.link import SELF_SIGNED, Dns, Link, Network, Side, Tls
@@ -303,6 +303,19 @@ def test_private_dns_switched_off_by_hand_is_switched_on_again(stories: Stories,
     stories(up.both_up)
     assert list(stories.last.changed) == ["consumer/private-dns"]
     take_down(stories)
+
+
+def test_a_lost_state_comes_back_with_certificates_and_records(stories: Stories, zone: str, account: Any) -> None:
+    stories(up.both_up)
+    for file in stories.folder.rglob("*.json"):
+        file.unlink()
+    stories(rebuild.rebuild, BOTH, lineages=(), anew=False)
+    stories(up.both_up)
+    assert stories.last.exit == 0, stories.last.errors
+    assert stories.last.writes == []
+    take_down(stories)
+    assert records(zone) == {}
+    assert certificates(account) == []
 
 
 # ------------------------------------------------------------------------------------------- bad wishes

@@ -78,7 +78,9 @@ def test_what_we_made_is_found(case: Case) -> None:
 def test_what_another_op_made_is_not_adopted(case: Case) -> None:
     if case.kind.name in RELATIONS:
         pytest.skip("a relation is there or not")
-    if case.kind.name in {"listener", "dns_record"}:  # the place itself is taken: balancer and port
+    if case.kind.name == "dns_record":
+        pytest.skip("a name has one record of a type, whichever incarnation made it")
+    if case.kind.name == "listener":  # the place itself is taken: balancer and port
         with pytest.raises(RefusedError):
             case.kind.find(stranger(case))
     else:

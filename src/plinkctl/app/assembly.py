@@ -10,19 +10,25 @@ from plinkctl.app.findings import LINK, Found, proven, tagged
 from plinkctl.app.run import Run, Seat
 from plinkctl.engine.steps import plain
 from plinkctl.engine.waiting import probe
-from plinkctl.errors import RefusedError
+from plinkctl.errors import AccessError, RefusedError
 from plinkctl.graph import Graph, Ref, resolve
 from plinkctl.kinds import KINDS
 from plinkctl.kinds.base import Presence, Seen
 from plinkctl.link import Side
 from plinkctl.state import Phase, Record, State, op_id
 
+_OF_FEW: Final = frozenset({"acm", "route53"})
 _FLOOR: Final = 100  # incarnations that a lost state may have used beyond those that are found
 
 
 def look(run: Run, seat: Seat) -> list[Found]:
     """All that is proven to be of the link's side, of whatever lineage; what only looks so is told."""
-    found, strange = proven(seat, tagged(seat, LINK, run.link.name))
+    items = tagged(seat, LINK, run.link.name, [kind for kind in KINDS.values() if kind.client not in _OF_FEW])
+    try:
+        items += tagged(seat, LINK, run.link.name, [kind for kind in KINDS.values() if kind.client in _OF_FEW])
+    except AccessError as error:  # few links have any, and few credentials the right to look
+        run.note(f"certificates and hosted zones were not looked for: {error.message}", "warning")
+    found, strange = proven(seat, items)
     for kind, item in strange:
         what = f"the {kind.title} {item.attrs['id']}"
         run.note(f"{what} has tags of this link that contradict each other: left alone", "warning")
@@ -115,13 +121,18 @@ def related(run: Run, opened: Mapping[Side, Seat], made: Mapping[Side, State]) -
     states = {side: made.get(side) or run.state(side) for side in Side}
     known = {f"{side}/{name}": record for side, state in states.items() if state for name, record in state.live.items()}
     done = dict(made)
-    for node in topology.relations(known):
+    for node in topology.relations(known, run.link):
         if node.side not in done:
             continue
         state = done[node.side]
         params = resolve(node.params, {key: record.attrs for key, record in known.items()})
         op = op_id(state.lineage, node.key, 1)  # the first will do: no tag, name or token is made of it
-        attrs = KINDS[node.kind].find(opened[node.side].desk.ctx(node.name, op, params))
+        ctx = replace(opened[node.side].desk.ctx(node.name, op, params), lineage=state.lineage)
+        try:
+            attrs = KINDS[node.kind].find(ctx)
+        except RefusedError as error:
+            run.note(f"left alone: {error.message}", "warning")
+            continue
         if attrs is not None:
             record = Record(
                 node=node.name,

@@ -1,6 +1,6 @@
 """What an account holds of a link, found by its tags alone: a teardown's proof, a lost state's way back."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -52,10 +52,12 @@ class Found:
         return {"side": self.side.value, "node": self.key, "kind": self.kind, "id": self.id, "lineage": self.lineage}
 
 
-def tagged(seat: Seat, tag: str, value: str, kinds: Iterable[Kind] = ()) -> list[tuple[Kind, Tagged]]:
-    """Everything in the seat's account that carries the tag; of these kinds, or of all the side has clients for."""
+def tagged(seat: Seat, tag: str, value: str, kinds: Collection[Kind] = ()) -> list[tuple[Kind, Tagged]]:
+    """Everything in the seat's account that carries the tag, of these kinds or of all that the side has clients for."""
     ctx = seat.desk.ctx("", "", {})
-    wanted = tuple(kinds) or tuple(kind for kind in KINDS.values() if kind.client in seat.aws.services)
+    wanted = [kind for kind in (kinds or KINDS.values()) if kind.client in seat.aws.services]
+    if not wanted:
+        return []
     with ThreadPoolExecutor(len(wanted)) as pool:
         found = pool.map(lambda kind: (kind, kind.sweep(ctx, tag, value)), wanted)
         return [(kind, item) for kind, items in found for item in items]

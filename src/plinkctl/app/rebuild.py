@@ -39,7 +39,7 @@ def rebuild(run: Run, sides: tuple[Side, ...], *, lineages: Collection[str], ane
         StateError: The state is damaged, or locked.
     """
     wanted = sides if anew else _lost(run, sides)
-    opened = running.take(run, {side: Memory() for side in wanted})
+    opened = running.take(run, {side: Memory() for side in wanted}, thorough=True)
     made: dict[Side, State] = {}
     extras: list[Found] = []
     for side, seat in opened.items():

@@ -33,6 +33,7 @@ from plinkctl.stores.places import place_of
 from plinkctl.stores.s3 import Bucket, Reach
 
 _SERVICES: Final = {Side.PROVIDER: ("ec2", "elbv2"), Side.CONSUMER: ("ec2", "iam", "logs", "lambda")}
+_OF_NAMES: Final = {Side.PROVIDER: ("acm",), Side.CONSUMER: ("route53",)}
 DEFAULT_GRACE: Final = 60.0
 
 
@@ -149,8 +150,10 @@ def seats(run: Run, sides: Iterable[Side]) -> Iterator[dict[Side, Seat]]:
         yield take(run, stores)
 
 
-def take(run: Run, stores: Mapping[Side, Store]) -> dict[Side, Seat]:
+def take(run: Run, stores: Mapping[Side, Store], *, thorough: bool = False) -> dict[Side, Seat]:
     """Seats at these stores, their accounts known and checked; where a store has no state, one is begun.
+
+    With `thorough` they reach also what few links have and no state may tell of: certificates and hosted zones.
 
     Raises:
         StateError: A state is of another account or region.
@@ -160,7 +163,7 @@ def take(run: Run, stores: Mapping[Side, Store]) -> dict[Side, Seat]:
     run.stores = tuple(stores.values())
     opened: dict[Side, Seat] = {}
     for side, store in stores.items():
-        aws = clients(run, side, store.state)
+        aws = clients(run, side, store.state, thorough=thorough)
         identity = aws.identity()
         guard(run, store.state, identity, side)
         refuse_root(identity)
@@ -203,9 +206,11 @@ def _on_this_machine(url: str) -> bool:
     return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
-def clients(run: Run, side: Side, state: State | None) -> Clients:
-    """One side's clients, which tell each call; those its state and its wishes need."""
+def clients(run: Run, side: Side, state: State | None, *, thorough: bool = False) -> Clients:
+    """One side's clients, which tell each call; those its state and its wishes need, or all it can have."""
     services = services_of(run.link, side, state)
+    if thorough:
+        services = tuple(dict.fromkeys((*services, *_OF_NAMES[side])))
     return Clients(access_of(run.link, side), services, stop=run.stop, on_call=_telling(run, side))
 
 
@@ -245,7 +250,8 @@ def _telling(run: Run, side: Side) -> OnCall:
 
 def services_of(link: Link, side: Side, state: State | None) -> tuple[str, ...]:
     """The AWS services a side needs: each client costs a moment to make, and few links have certificates and zones."""
-    more = {KINDS[r.kind].client for r in (state.live.values() if state else ()) if r.kind in KINDS}
+    # Those of what is gone too: it may come late, and is looked for.
+    more = {KINDS[r.kind].client for r in (state.records.values() if state else ()) if r.kind in KINDS}
     if side is Side.PROVIDER and link.provider is not None:
         more |= {"acm"} if link.provider.tls.certificate else set()
         more |= {"route53"} if link.provider.dns.zone_id else set()

@@ -51,7 +51,7 @@ def sweep(
             else Memory(run.state(side))
             for side in sides
         }
-        opened = running.take(run, stores)
+        opened = running.take(run, stores, thorough=True)
         found = {side: _leftovers(look(run, seat), seat.state, lineages) for side, seat in opened.items()}
         if not any(found.values()):
             accounts = ", ".join(sorted({seat.identity.account for seat in opened.values()}))

@@ -33,8 +33,7 @@ class DnsRecord(Kind):
         mark = _one(_aws(ctx), ctx.params["zone_id"], _mark(ctx.params), "TXT")
         if mark is None:
             return None
-        if _op(mark) != ctx.op:
-            raise foreign(f"the DNS record {ctx.params['record']}", {f"{TAG_PREFIX}op": _op(mark)})
+        _refuse_foreign(ctx, mark, ctx.params["record"])
         return _attrs(ctx.params)
 
     def create(self, ctx: Ctx) -> Attrs:
@@ -49,8 +48,7 @@ class DnsRecord(Kind):
         record = _one(aws, attrs["zone_id"], attrs["record"], attrs["type"])
         if mark is None or record is None:
             return ABSENT
-        if _op(mark) != ctx.op:
-            raise foreign(f"the DNS record {attrs['record']}", {f"{TAG_PREFIX}op": _op(mark)})
+        _refuse_foreign(ctx, mark, attrs["record"])
         if change := attrs.get("change"):
             reply = aws.peek("route53", "get_change", Id=change)
             if reply and reply["ChangeInfo"]["Status"] != "INSYNC":
@@ -66,7 +64,7 @@ class DnsRecord(Kind):
         """DELETE wants the exact content. A record that somebody changed is theirs now: only our mark goes."""
         aws = _aws(ctx)
         mark = _one(aws, attrs["zone_id"], _mark(attrs), "TXT")
-        if mark is None or _op(mark) != ctx.op:
+        if mark is None or not _is_ours(ctx, mark):
             return
         record = _one(aws, attrs["zone_id"], attrs["record"], attrs["type"])
         ours = record is not None and _content(record) == _content(_record(attrs))
@@ -116,13 +114,23 @@ def _mark(of: Mapping[str, Any]) -> str:
     return f"{_MARK}{str(of['type']).lower()}.{of['record']}"
 
 
-def _op(mark: Mapping[str, Any]) -> str:
-    words = dict(word.partition("=")[::2] for word in _content(mark).strip('"').split())
-    return words.get("op", "")
+def _said(mark: Mapping[str, Any]) -> dict[str, str]:
+    return dict(word.partition("=")[::2] for word in _content(mark).strip('"').split())
+
+
+def _is_ours(ctx: Ctx, mark: Mapping[str, Any]) -> bool:
+    """Whether this state's node made it. A name has one record of a type, so it need not be this very incarnation."""
+    said = _said(mark)
+    return (said.get("lineage"), said.get("node")) == (ctx.lineage, f"{ctx.side}/{ctx.node}")
+
+
+def _refuse_foreign(ctx: Ctx, mark: Mapping[str, Any], name: str) -> None:
+    if not _is_ours(ctx, mark):
+        raise foreign(f"the DNS record {name}", {f"{TAG_PREFIX}{key}": value for key, value in _said(mark).items()})
 
 
 def _marked(ctx: Ctx) -> dict[str, Any]:
-    text = f'"link={ctx.link} lineage={ctx.lineage} op={ctx.op}"'
+    text = f'"link={ctx.link} node={ctx.side}/{ctx.node} lineage={ctx.lineage} op={ctx.op}"'
     return {"Name": _mark(ctx.params), "Type": "TXT", "TTL": _TTL, "ResourceRecords": [{"Value": text}]}
 
 

@@ -26,7 +26,7 @@ def consumer_nodes(link: Link, consumer: Consumer, site: Site) -> list[Node]:
     """All nodes of the consumer side."""
     port, subnets = consumer.port, subnet_refs(_C, consumer.network)
     one_walk = consumer.service_name is None
-    names = _endpoint_names(consumer)
+    names = endpoint_names(consumer)
     return [
         *names,
         *network(_C, consumer.network, site),
@@ -111,7 +111,7 @@ def _asked(link: Link, consumer: Consumer, site: Site) -> dict[str, Any]:
     return found
 
 
-def _endpoint_names(consumer: Consumer) -> list[Node]:
+def endpoint_names(consumer: Consumer) -> list[Node]:
     """The names of the endpoint besides its own: the service's private one, and one in a zone of the consumer's."""
     made: list[Node] = []
     if consumer.private_dns:

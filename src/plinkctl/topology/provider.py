@@ -185,6 +185,12 @@ def _certificate(provider: Provider, site: Site) -> tuple[list[Node], Ref]:
     return [*made, Node(key=issued, side=_P, kind="issued_certificate", params=params)], Ref(issued)
 
 
+def proofs(provider: Provider) -> list[Node]:
+    """What proves the names: certificate and private DNS name, with their records."""
+    papers, _ = _certificate(provider, Site()) if provider.tls.certificate else ([], None)
+    return [*papers, *_private_name(provider)]
+
+
 def _private_name(provider: Provider) -> list[Node]:
     """What verifies the service's private DNS name: the TXT record, its being public, AWS's look at it."""
     domain, dns = provider.private_dns_name, provider.dns

@@ -3,22 +3,33 @@
 from collections.abc import Iterator, Mapping
 
 from plinkctl.graph import Node
+from plinkctl.link import Link
 from plinkctl.state import Record
+from plinkctl.topology.consumer import endpoint_names
 from plinkctl.topology.parts import acceptance
-from plinkctl.topology.provider import target
+from plinkctl.topology.provider import proofs, target
 
 _WAYS = {"": "provider/target-group", "tls-": "provider/tls-targets"}
 
 
-def relations(records: Mapping[str, Record]) -> list[Node]:
+def relations(records: Mapping[str, Record], link: Link) -> list[Node]:
     """What carries no tag and can only be asked for by what it relates.
 
     Args:
         records: What is known of both sides, by node key.
+        link: What the configuration says; in which zone DNS records are, nothing else tells.
     """
     possible = [acceptance()]
     possible += [target(way, records[key].params["port"]) for way, key in _WAYS.items() if key in records]
+    possible += dns_records(link)
     return [node for node in possible if all(ref.node in records for ref in node.refs)]
+
+
+def dns_records(link: Link) -> list[Node]:
+    """The DNS records a link has."""
+    made = proofs(link.provider) if link.provider else []
+    made += endpoint_names(link.consumer) if link.consumer else []
+    return [node for node in made if node.kind == "dns_record"]
 
 
 def needs(records: Mapping[str, Record]) -> dict[str, tuple[str, ...]]:
