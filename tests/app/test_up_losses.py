@@ -125,6 +125,8 @@ def test_what_was_deleted_altogether_is_made_anew(stories: Stories) -> None:
     first = ids(stories(up.both_up))
     memory = {path: path.read_bytes() for path in stories.folder.rglob("*.json")}
     stories(teardown, (Side.PROVIDER, Side.CONSUMER), agree=lambda _: None)
+    for path in set(stories.folder.rglob("*.json")) - set(memory):
+        path.unlink()  # a state that is older than its own backup would be refused
     for path, content in memory.items():
         path.write_bytes(content)
     second = ids(stories(up.both_up))

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -152,3 +153,30 @@ def test_a_state_that_is_begun_anew_goes_on_where_the_copies_end(tmp_path: Path)
     changed(tmp_path, 1, 2, 3).unlink()
     changed(tmp_path, 4)
     assert list(copies(tmp_path)) == [3, 4]
+
+
+def test_a_state_that_was_put_back_from_an_older_copy_is_refused(tmp_path: Path) -> None:
+    path = changed(tmp_path, 1)
+    for number in (2, 3):
+        changed(tmp_path, number)
+    path.write_bytes((path.parent / "backups" / "provider.000001.json").read_bytes())
+    with pytest.raises(StateError) as caught:
+        opened(tmp_path)
+    assert caught.value.code == "state_outdated"
+    state = read(tmp_path, "shop", SIDE)
+    assert state is not None, "to look at it is allowed"
+    assert state.serial == 1
+    subprocess.run(shlex.split(str(caught.value.hint)), check=True)
+    changed(tmp_path, 4)
+    assert list(copies(tmp_path)) == [1, 2, 3, 4]
+
+
+def test_copies_of_another_lineage_say_nothing_about_a_state(tmp_path: Path) -> None:
+    changed(tmp_path, 1, 2, 3)
+    (copy,) = (tmp_path / "shop" / "backups").iterdir()
+    content = copy.read_bytes()
+    shutil.rmtree(tmp_path / "shop")
+    changed(tmp_path, 1)
+    copy.write_bytes(content)
+    changed(tmp_path, 2)
+    assert list(copies(tmp_path)) == [1, 2, 3]

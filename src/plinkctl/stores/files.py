@@ -29,7 +29,9 @@ def told(path: Path) -> Iterator[None]:
         raise StateError(
             f"cannot use the state at {path}",
             why=error.strerror or str(error),
-            hint="free the disk or fix the permissions, or name another place with --state FOLDER",
+            # Not simply another folder: a link that has a state would be made a second time from an empty one.
+            hint="free the disk or fix the permissions, then the same command again: nothing is lost; "
+            "a new link may have its state elsewhere with --state FOLDER",
             code="state_unusable",
         ) from error
 

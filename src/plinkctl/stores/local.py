@@ -35,7 +35,8 @@ class LocalStore:
         side: Which side.
 
     Raises:
-        StateError: The folder cannot be used, another process holds the lock, or the state is unreadable.
+        StateError: The folder cannot be used, another process holds the lock, or the state is unreadable, or older
+            than the newest backup.
     """
 
     def __init__(self, folder: Path, link: str, side: Side) -> None:
@@ -47,6 +48,7 @@ class LocalStore:
         try:
             self._raw = files.read_private(self._path)
             self._state = _checked(self._raw, self._path, link, side)
+            _refuse_outdated(self._path, self._state)
         except BaseException:
             os.close(self._lock)
             raise
@@ -181,10 +183,25 @@ def _checked(raw: bytes | None, path: Path, link: str, side: Side) -> State | No
         return None if raw is None else decode(raw, link, side, place=str(path))
     except StateError as error:
         if error.code == "state_damaged":
-            copy = _newest(path, link, side)
+            copy, _ = _newest(path, link, side)
             rebuild = ["plinkctl", "state", "rebuild", side, "--name", link, "--replace"]
             error.hint = shlex.join(rebuild if copy is None else ["cp", str(copy), str(path)])
         raise
+
+
+def _refuse_outdated(path: Path, state: State | None) -> None:
+    """A state that was put back from an older copy would use numbers, and so client tokens, a second time."""
+    if state is None:
+        return
+    copy, newer = _newest(path, state.link, state.side)
+    if newer is not None and newer.lineage == state.lineage and newer.serial > state.serial:
+        raise StateError(
+            f"the state {path} is older than its own backup",
+            why=f"it has serial {state.serial}, {copy} has {newer.serial}: what was made and deleted between them "
+            "would be made again under a number that AWS remembers",
+            hint=shlex.join(["cp", str(copy), str(path)]),
+            code="state_outdated",
+        )
 
 
 def _backups(path: Path) -> list[Path]:
@@ -197,10 +214,9 @@ def _serial(copy: Path) -> int:
     return int(copy.suffixes[0][1:])
 
 
-def _newest(path: Path, link: str, side: Side) -> Path | None:
-    """The newest copy of a state that can be read."""
+def _newest(path: Path, link: str, side: Side) -> tuple[Path, State] | tuple[None, None]:
+    """The newest copy of a state that can be read, and what it holds."""
     for copy in reversed(_backups(path)):
         with suppress(StateError):
-            decode(files.read_private(copy) or b"", link, side, place=str(copy))
-            return copy
-    return None
+            return copy, decode(files.read_private(copy) or b"", link, side, place=str(copy))
+    return None, None
