@@ -66,6 +66,17 @@ def test_a_wait_for_a_connection_ends_with_the_credentials(shell: Shell, sandbox
     untroubled(heard, rest)
 
 
+@pytest.mark.parametrize("after", [1, 3])
+def test_credentials_that_expire_in_a_verification_say_nothing_of_the_link(
+    shell: Shell, sandbox: Running, after: int
+) -> None:
+    shell.ok("up", *BOTH)
+    remote.set_faults(sandbox, {"rules": [{"action": "*", "account": "consumer", "after": after, "effect": "expired"}]})
+    done = shell("verify", *BOTH, "-o", "json")
+    assert done.code == 5, done.err
+    assert [error["code"] for error in done.json["errors"]] == ["credentials"]
+
+
 def test_a_clock_that_is_wrong_is_called_so(shell: Shell, sandbox: Running) -> None:
     message = "Signature expired: 20270101T000000Z is now earlier than 20270101T005500Z"
     rule = {"action": "elbv2:*", "effect": "error", "code": "InvalidSignatureException", "message": message}

@@ -54,7 +54,7 @@ def test_doing_it_again_only_looks(bench: Bench) -> None:
     bench.service.log.clear()
     serial = bench.state.serial
     bench.up(A)
-    assert bench.service.log == ["probe a", "probe a"]
+    assert bench.service.log == ["probe a"], "and only once"
     assert bench.state.serial == serial
     assert bench.actions == {"a": "check"}
 

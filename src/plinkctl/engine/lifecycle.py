@@ -29,7 +29,7 @@ def up(job: Job) -> Script:
     if job.node.borrowed is not None:
         yield from _borrow(job, job.node.borrowed, begun)
         return
-    record = yield from _standing(job)
+    record, seen = yield from _standing(job)
     action = Action.CHECK
     if record is None or not record.live or (yield from superseded(job, record)):
         if (last := given_up(job)) is not None:
@@ -39,7 +39,7 @@ def up(job: Job) -> Script:
     if record.phase is Phase.CREATING:
         action = Action.CREATE
         record = yield from create(job, record)
-    seen, updated = yield from _settle(job, record)
+    seen, updated = yield from _settle(job, record, seen)
     if updated and action is Action.CHECK:
         action = Action.UPDATE
     wanted = replace(record, attrs={**record.attrs, **seen.attrs}, tags=dict(job.desk.user_tags), needs=holds(job))
@@ -88,29 +88,29 @@ def down(job: Job) -> Script:
     yield done(job, Action.DELETE, record.id, begun, changed=True)
 
 
-def _standing(job: Job) -> Generator[Step, Any, Record | None]:
-    """The node's record, once what it says was held against what AWS says."""
+def _standing(job: Job) -> Generator[Step, Any, tuple[Record | None, Seen | None]]:
+    """The node's record, once it was held against what AWS says; and that, which need not be asked twice."""
     record = job.record
     if record is not None and record.borrowed and record.live:
         raise replaced(job.node.key, job.kind, "it is borrowed, and the configuration wants one of its own")
     if record is not None and record.phase is Phase.DELETING:  # a teardown was interrupted: finish it first
         yield from down(job)
-        return job.record
+        return job.record, None
     if record is None or record.phase not in {Phase.CREATED, Phase.READY}:
-        return record
+        return record, None
     seen = yield from _first_look(job, record)
     # A relation whose other half was made anew is another relation.
     changed = bool(immutable_change(job.kind, record, job.params))
     outdated = job.kind.attached and changed
     if job.kind.renewable and seen.presence is not Presence.ABSENT and (changed or seen.presence is Presence.FAILED):
         yield from down(job)
-        return job.record
+        return job.record, None
     if seen.presence is Presence.ABSENT or outdated:
         record = replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(job.kind, record))
         yield Commit(record)
-    else:
-        yield Confirmed(record)
-    return record
+        return record, None
+    yield Confirmed(record)
+    return record, seen
 
 
 def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
@@ -151,14 +151,16 @@ def _look(job: Job, record: Record, ctx: Ctx, *, doubt: float) -> Generator[Call
     return seen
 
 
-def _settle(job: Job, record: Record) -> Generator[Step, Any, tuple[Seen, bool]]:
-    """Wait until it is ready, then bring settings and tags to what is wanted. Nothing wanted, nothing sent."""
+def _settle(job: Job, record: Record, seen: Seen | None) -> Generator[Step, Any, tuple[Seen, bool]]:
+    """Wait until it is ready, unless it was seen so; then bring settings and tags to what is wanted. Nothing wanted,
+    nothing sent."""
     if changed := immutable_change(job.kind, record, job.params):
         raise replaced(job.node.key, job.kind, changed)
     ctx = job.ctx(record, job.params)
     updated = False
     for _ in range(_ROUNDS):
-        seen: Seen = yield Call(lambda: until_ready(job, ctx, record.attrs))
+        if seen is None or seen.presence is not Presence.READY:
+            seen = yield Call(lambda: until_ready(job, ctx, record.attrs))
         if seen.presence is Presence.HELD:
             return seen, updated
         wanted = plain(_settings(job))
@@ -172,6 +174,7 @@ def _settle(job: Job, record: Record) -> Generator[Step, Any, tuple[Seen, bool]]
         yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.UPDATE, detail=detail)
         yield Call(partial(converge, job, ctx, record.attrs, changes, put, drop))
         yield Call(partial(until_it_shows, job, ctx, record.attrs, seen))
+        seen = None
     raise PlinkError(
         f"{job.node.key} does not keep its settings",
         why="they were set several times and read back different; somebody else may be changing them",

@@ -125,6 +125,7 @@ def request(
         event = json.dumps({"by": by}).encode()
         reply = consumer.aws.write("lambda", "invoke", FunctionName=function.id, Payload=event)
     except AwsError as error:
+        _pass_on(error)
         fix = "run plinkctl verify again in a minute" if error.nature in {Nature.NOT_YET, Nature.BUSY} else ""
         return Check(layer=layer, name=name, side=_C, result="failed", detail=str(error.why), fix=fix), None
     payload = json.loads(reply["Payload"] or b"null")
@@ -224,6 +225,7 @@ def openness(provider: Half | None) -> Check:
         )
         described = provider.aws.read("ec2", "describe_vpc_endpoint_service_configurations", ServiceIds=[record.id])
     except AwsError as error:
+        _pass_on(error)
         return Check(layer="service", name=name, side=_P, result="unknown", detail=str(error.why))
     more = sorted({str(item["Principal"]) for item in found} - wanted)
     told = ["anybody (*) may ask to connect" if "*" in more else f"also allowed: {', '.join(more)}"] if more else []
@@ -335,6 +337,7 @@ def _described(
     try:
         seen = look(half.aws)
     except AwsError as error:
+        _pass_on(error)
         if gone(error):
             detail = f"{identifier} does not exist"
             return Check(layer=layer, name=name, side=side, result="failed", detail=detail, fix=missing)
@@ -342,3 +345,9 @@ def _described(
     result = "ok" if seen.lower() == good else "failed"
     fix = "" if result == "ok" else fixes.get(seen.lower().partition(" ")[0], missing)
     return Check(layer=layer, name=name, side=side, result=result, detail=f"{identifier} is {seen}", fix=fix)
+
+
+def _pass_on(error: AwsError) -> None:
+    """Credentials that ended say nothing of the link."""
+    if error.nature == Nature.CREDENTIALS:
+        raise error
