@@ -5,7 +5,7 @@ could leave (power_cut.py). From each such disk the state is read, then work goe
 must be the state of the last commit that had returned, or the one under way; and every copy among the backups must be
 whole.
 
-    .venv/bin/python tests/stores/crash_states.py
+    .venv/bin/python tests/stores/crash_states.py [--twice]
 """
 
 import json
@@ -112,14 +112,15 @@ class Case:
     allowed: tuple[State | None, ...]
 
 
-def cases(name: str, *, ignore: Callable[[Call], bool] = lambda _: False) -> Iterator[Case]:
+def cases(name: str, story: Story | None = None, *, ignore: Callable[[Call], bool] = lambda _: False) -> Iterator[Case]:
     """Every different disk that a crash may leave at any moment of a story.
 
     Args:
-        name: The story.
+        name: The story's name.
+        story: The story, if it is none of `STORIES`.
         ignore: Which calls the disk acknowledges and does not do: `fsync` of files, say.
     """
-    story = STORIES[name]
+    story = story or STORIES[name]
     tape: list[tuple[Call, int]] = []
     with scratch() as base:
         folder = base / "states"
@@ -149,12 +150,7 @@ def cases(name: str, *, ignore: Callable[[Call], bool] = lambda _: False) -> Ite
 def holds(case: Case) -> str:
     """What is wrong with what is read from that disk; an empty string when nothing is."""
     with scratch() as base:
-        for path, content in sorted(case.image, key=lambda item: item[0]):
-            if content is None:
-                (base / path).mkdir(mode=0o700)
-            else:
-                (base / path).write_bytes(content)
-                (base / path).chmod(0o600)
+        lay_out(case.image, base)
         folder = base / "states"
         try:
             found = read(folder, "shop", SIDE)
@@ -171,6 +167,21 @@ def holds(case: Case) -> str:
     return ""
 
 
+def lay_out(image: Image, base: Path) -> None:
+    """Make the disk."""
+    for path, content in sorted(image, key=lambda item: item[0]):
+        if content is None:
+            (base / path).mkdir(mode=0o700)
+        else:
+            (base / path).write_bytes(content)
+            (base / path).chmod(0o600)
+
+
+def again(case: Case) -> Story:
+    """The story of the run that goes on from that disk, in which the power may fail once more."""
+    return Story(lambda folder: lay_out(case.image, folder.parent), lambda folder: commits(folder, 98))
+
+
 def wrong(name: str, *, ignore: Callable[[Call], bool] = lambda _: False) -> Iterator[str]:
     """What is wrong in a story, disk by disk; an empty string for each that is well."""
     for case in cases(name, ignore=ignore):
@@ -178,9 +189,28 @@ def wrong(name: str, *, ignore: Callable[[Call], bool] = lambda _: False) -> Ite
         yield f"{case.story}, {case.moment}: {problem}" if problem else ""
 
 
-def crash_states() -> tuple[int, int]:
-    """How many of all disks give the old state or the new one, and how many there are."""
+def wrong_twice(name: str, *, every: int = 1) -> Iterator[str]:
+    """The same where the power fails again while work goes on from the disk that the first failure left.
+
+    Args:
+        name: The story.
+        every: Only each so-many-th disk of the first failure is gone on from.
+    """
+    for first in list(cases(name))[::every]:
+        for second in cases(name, again(first)):
+            problem = holds(second)
+            yield f"{name}, {first.moment}, then {second.moment}: {problem}" if problem else ""
+
+
+def crash_states(*, twice: bool = False) -> tuple[int, int]:
+    """How many of all disks give the old state or the new one, and how many there are.
+
+    Args:
+        twice: Also those of a second failure, after each of the first (a quarter of an hour).
+    """
     found = [problem for name in STORIES for problem in wrong(name)]
+    if twice:
+        found += [problem for name in STORIES for problem in wrong_twice(name)]
     return found.count(""), len(found)
 
 
@@ -192,6 +222,6 @@ def scratch() -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    passed, run = crash_states()
+    passed, run = crash_states(twice="--twice" in sys.argv)
     sys.stdout.write(f"file system states: {passed} of {run} give the old state or the new one\n")
     sys.exit(passed != run)

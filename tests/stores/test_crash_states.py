@@ -3,13 +3,20 @@
 from collections.abc import Callable
 
 import pytest
-from crash_states import STORIES, cases, wrong
+from crash_states import STORIES, cases, wrong, wrong_twice
 from disk import Call
 
 
 @pytest.mark.parametrize("story", STORIES)
 def test_every_disk_a_crash_may_leave_gives_the_old_state_or_the_new_one(story: str) -> None:
     found = list(wrong(story))
+    assert [problem for problem in found if problem] == []
+    assert len(found) > 50
+
+
+def test_the_power_may_fail_again_while_work_goes_on() -> None:
+    """A sample; all: crash_states.py --twice."""
+    found = list(wrong_twice("one of many runs", every=60))
     assert [problem for problem in found if problem] == []
     assert len(found) > 50
 
