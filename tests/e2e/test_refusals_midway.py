@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e_tools import BOTH, CONSUMER, Meter, in_foreground, read_until, untroubled
+from e2e_tools import BOTH, CONSUMER, PROVIDER, Aws, Meter, in_foreground, read_until, untroubled
 
 from plinkctl.sandbox import remote
 
@@ -128,3 +128,26 @@ def test_every_change_of_a_walk_names_its_operation(shell: Shell, sandbox: Runni
             assert re.match("Describe|Get|List|Invoke", call["action"]), call
     once = {node for node, times in created.items() if times == 1}
     assert {"provider/vpc", "provider/nlb", "provider/service", "consumer/endpoint", "consumer/function"} <= once
+
+
+def test_credentials_that_are_renewed_meanwhile_are_no_trouble(shell: Shell, sandbox: Running) -> None:
+    """A role for the shortest time AWS knows: the SDK renews what ends within 15 minutes, so with each request."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{PROVIDER}:root"}, "Action": "sts:AssumeRole"}
+    rights = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    iam = Aws(sandbox).client("provider", "iam")
+    iam.create_role(
+        RoleName="maker", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    iam.put_role_policy(
+        RoleName="maker", PolicyName="all", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [rights]})
+    )
+    own = shell.folder / "aws-config"
+    role = f"role_arn = arn:aws:iam::{PROVIDER}:role/maker\nsource_profile = provider\nduration_seconds = 900\n"
+    url, region = sandbox.url, sandbox.region
+    own.write_text(
+        f"{sandbox.config_file.read_text()}\n[profile maker]\n{role}region = {region}\nendpoint_url = {url}\n"
+    )
+    meter = Meter(sandbox)
+    done = shell(*UP, "--profile", "maker", env={"AWS_CONFIG_FILE": str(own)})
+    assert done.code == 0, done.err
+    assert Counter(meter.all())["AssumeRole"] > 2
