@@ -47,6 +47,8 @@ def test_the_end_of_a_run_is_a_listing_that_stays() -> None:
             "  ! endpoint  the provider must accept vpce-1                              0.0s",
             "warning  a zone is missing",
             "check  ok  consumer/dns  resolves: 10.0.0.9",
+            "provider/vpc  extra vpc-2, of a request that took effect late: left alone: a sub",
+            "net is in it",
             "finished in 7.0s, exit code 1: AWS refused or a resource failed; what was made i",
             "s recorded; the same command resumes",
         ]

@@ -38,6 +38,7 @@ def test_a_whole_run_is_one_line_per_change() -> None:
         "     5.0s  provider/service  skipped: because of provider/nlb",
         "     6.0s  warning  a zone is missing",
         "     6.0s  check  ok  consumer/dns  resolves: 10.0.0.9",
+        "     6.0s  provider/vpc  extra vpc-2, of a request that took effect late: left alone: a subnet is in it",
         f"     7.0s  finished in 7.0s, exit code 1: {MEANINGS[Exit.FAILED]}",
     ]
 
