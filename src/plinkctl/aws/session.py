@@ -9,7 +9,7 @@ try again is not.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
@@ -21,7 +21,13 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ConfigNotFound, ConfigParseError, InvalidConfigError, ProfileNotFound
+from botocore.exceptions import (
+    ConfigNotFound,
+    ConfigParseError,
+    IncompleteReadError,
+    InvalidConfigError,
+    ProfileNotFound,
+)
 from botocore.loaders import Loader, create_loader
 
 from plinkctl import __version__
@@ -126,6 +132,7 @@ class Clients:
         try:
             core = botocore.session.Session(profile=access.profile)
             core.register_component("data_loader", _models(core.get_config_variable("data_path")))
+            core.register("before-parse", _whole)
             session = boto3.Session(botocore_session=core)
             region = region_of(access, session)
             names = ("sts", *services)
@@ -406,6 +413,22 @@ def elsewhere(urls: Iterable[str]) -> str | None:
     """
     found = {redacted(url) for url in urls if not (urlsplit(url).hostname or "").endswith(_AWS)}
     return ", ".join(sorted(found)) or None
+
+
+def _whole(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse an answer that broke off.
+
+    botocore does not hold the length of a body against what its head says (httpsession.py), and its JSON parser takes
+    half a document for one without any members: a list that broke off would be an empty one.
+
+    Raises:
+        IncompleteReadError: There is less than was said; what the call did is unclear.
+    """
+    body, stated = response_dict["body"], response_dict["headers"].get("Content-Length", "")
+    if operation_model.http.get("method") == "HEAD" or not isinstance(body, bytes) or not stated.isdecimal():
+        return
+    if len(body) < int(stated):
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(stated))
 
 
 def _no_credentials(why: str, access: Access) -> NoReturn:
