@@ -22,9 +22,9 @@ class ElbKind(Kind):
 
 
 def tags_of(ctx: Ctx, arn: str) -> dict[str, str]:
-    """The tags of one ELBv2 resource."""
-    reply = ctx.aws.read("elbv2", "describe_tags", ResourceArns=[arn])
-    return as_dict(reply["TagDescriptions"][0]["Tags"])
+    """The tags of one ELBv2 resource; none where AWS does not show any yet."""
+    told = ctx.aws.read("elbv2", "describe_tags", ResourceArns=[arn])["TagDescriptions"]
+    return as_dict(told[0]["Tags"]) if told else {}
 
 
 def tagged(ctx: Ctx, arns: list[str], tag: str, value: str) -> dict[str, dict[str, str]]:

@@ -47,7 +47,8 @@ class RouteTable(Ec2Kind):
 
     def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
         """Associate with those of the wanted subnets that a fresh read does not show: AWS refuses a second time."""
-        for subnet_id in sorted(set(changes["subnet_ids"]) - set(self.probe(ctx, attrs).settings["subnet_ids"])):
+        shown = self.probe(ctx, attrs).settings.get("subnet_ids", ())  # a read that lags may not even show the table
+        for subnet_id in sorted(set(changes["subnet_ids"]) - set(shown)):
             try:
                 ctx.aws.write("ec2", "associate_route_table", RouteTableId=attrs["id"], SubnetId=subnet_id)
             except AwsError as error:

@@ -1,11 +1,13 @@
 """A security group, and one rule of it. Rules are nodes of their own since two groups may refer to each other."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from plinkctl.errors import AwsError
 from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Patience, Presence, Seen, as_dict, ignore_gone
 from plinkctl.kinds.base_ec2 import Ec2Kind, held_by
+
+_EVERYWHERE: Final = frozenset({"0.0.0.0/0", "::/0"})
 
 
 class SecurityGroup(Ec2Kind):
@@ -40,10 +42,13 @@ class SecurityGroup(Ec2Kind):
         item = self.one(ctx, GroupIds=[attrs["id"]])
         if item is None:
             return ABSENT
+        found = self._open_egress(ctx, attrs)
+        if not found and _open(item):  # the list of rules lags; to believe it would leave the group open
+            return Seen(presence=Presence.PENDING, why="its rules are not visible yet", attrs=self.attrs_of(item))
         return Seen(
             presence=Presence.READY,
             attrs=self.attrs_of(item),
-            settings={"open_egress": bool(self._open_egress(ctx, attrs))},
+            settings={"open_egress": bool(found)},
             frozen={"vpc_id": item["VpcId"], "description": item["Description"]},
             tags=as_dict(item.get("Tags")),
         )
@@ -72,12 +77,21 @@ class SecurityGroup(Ec2Kind):
             "SecurityGroupRules",
             Filters=[{"Name": "group-id", "Values": [attrs["id"]]}],
         )
-        everywhere = {"0.0.0.0/0", "::/0"}
         return [
             r["SecurityGroupRuleId"]
             for r in rules
-            if r["IsEgress"] and r["IpProtocol"] == "-1" and {r.get("CidrIpv4"), r.get("CidrIpv6")} & everywhere
+            if r["IsEgress"] and r["IpProtocol"] == "-1" and {r.get("CidrIpv4"), r.get("CidrIpv6")} & _EVERYWHERE
         ]
+
+
+def _open(group: Mapping[str, Any]) -> bool:
+    """Whether the group itself says that it lets everything out."""
+    for permission in group.get("IpPermissionsEgress", ()):
+        ranges = {one.get("CidrIp") for one in permission.get("IpRanges", ())}
+        ranges |= {one.get("CidrIpv6") for one in permission.get("Ipv6Ranges", ())}
+        if permission["IpProtocol"] == "-1" and ranges & _EVERYWHERE:
+            return True
+    return False
 
 
 class SecurityGroupRule(Ec2Kind):

@@ -42,9 +42,9 @@ class Vpc(Ec2Kind):
         seen = Seen(presence=Presence.PENDING, attrs=self.attrs_of(item), frozen={"cidr": item["CidrBlock"]})
         if item["State"] != "available":
             return replace(seen, why=f"VPC is {item['State']}")
-        group_id, ingress, egress = self._default_rules(ctx, attrs)
-        if not group_id:  # it is there, for AWS makes it with the VPC; without it nothing can be said of its rules
-            return replace(seen, why="its default security group is not visible yet")
+        _, ingress, egress, whole = self._default_rules(ctx, attrs)
+        if not whole:  # it is there, for AWS makes it with the VPC; without it nothing can be said of its rules
+            return replace(seen, why="its default security group is not wholly visible yet")
         settings = {
             "dns_support": self._attribute(ctx, attrs, "enableDnsSupport", "EnableDnsSupport"),
             "dns_hostnames": self._attribute(ctx, attrs, "enableDnsHostnames", "EnableDnsHostnames"),
@@ -60,7 +60,7 @@ class Vpc(Ec2Kind):
                     "ec2", "modify_vpc_attribute", VpcId=attrs["id"], **{parameter: {"Value": changes[setting]}}
                 )
         if "default_group" in changes:
-            group_id, ingress, egress = self._default_rules(ctx, attrs)
+            group_id, ingress, egress, _ = self._default_rules(ctx, attrs)
             if ingress:
                 ctx.aws.write("ec2", "revoke_security_group_ingress", GroupId=group_id, SecurityGroupRuleIds=ingress)
             if egress:
@@ -81,12 +81,16 @@ class Vpc(Ec2Kind):
         reply = ctx.aws.read("ec2", "describe_vpc_attribute", VpcId=attrs["id"], Attribute=name)
         return bool(reply[key]["Value"])
 
-    def _default_rules(self, ctx: Ctx, attrs: Attrs) -> tuple[str, list[str], list[str]]:
-        """The default group's ID and its rule IDs, inbound and outbound."""
+    def _default_rules(self, ctx: Ctx, attrs: Attrs) -> tuple[str, list[str], list[str], bool]:
+        """The default group's ID, its rule IDs, inbound and outbound, and whether all of it is seen.
+
+        The group tells its rules too, without IDs. Where it has some and the list of rules has none, the list lags:
+        to take it for empty would leave the group open.
+        """
         filters = [{"Name": "vpc-id", "Values": [attrs["id"]]}, {"Name": "group-name", "Values": ["default"]}]
         groups = ctx.aws.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=filters)
         if not groups:
-            return "", [], []
+            return "", [], [], False
         group_id = str(groups[0]["GroupId"])
         rules = ctx.aws.pages(
             "ec2",
@@ -96,4 +100,5 @@ class Vpc(Ec2Kind):
         )
         ingress = [r["SecurityGroupRuleId"] for r in rules if not r["IsEgress"]]
         egress = [r["SecurityGroupRuleId"] for r in rules if r["IsEgress"]]
-        return group_id, ingress, egress
+        told = bool(groups[0].get("IpPermissions")), bool(groups[0].get("IpPermissionsEgress"))
+        return group_id, ingress, egress, (not told[0] or bool(ingress)) and (not told[1] or bool(egress))
