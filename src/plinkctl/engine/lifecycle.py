@@ -114,10 +114,13 @@ def _standing(job: Job) -> Generator[Step, Any, tuple[Record | None, Seen | None
 
 
 def _first_look(job: Job, record: Record) -> Generator[Call, Any, Seen]:
-    """Look at what was recorded; believe that it is gone only when it is old enough or stays away."""
+    """Look at what was recorded; believe that it is gone only when it stays away for as long as AWS may hide it.
+
+    To believe sooner would make a second one and lose the first (reliability.md 4.3 h).
+    """
     fresh = record.phase is Phase.CREATED and since(job, record) < PROPAGATION
     ctx = job.ctx(record, job.params)
-    return (yield from _look(job, record, ctx, doubt=PROPAGATION if fresh else DOUBT))
+    return (yield from _look(job, record, ctx, doubt=PROPAGATION if fresh else max(DOUBT, job.grace)))
 
 
 def _look(job: Job, record: Record, ctx: Ctx, *, doubt: float) -> Generator[Call, Any, Seen]:
