@@ -13,6 +13,8 @@ from plinkctl.sandbox import daemon, remote
 from plinkctl.sandbox.daemon import Running
 
 if TYPE_CHECKING:
+    from house import House
+
     from plinkctl.sandbox.door.gateway import Server
 
 
@@ -40,6 +42,15 @@ def served() -> Iterator["Server"]:
 
     with gateway.serve(world.World(clock=world.Clock(speed=0))) as server:
         yield server
+
+
+@pytest.fixture
+def house(served: "Server", tmp_path: Path) -> "Iterator[House]":
+    """The sandbox of this process, full of neighbours, with virtual time: where trials are held (tests/faults)."""
+    from house import House
+
+    with House(served, tmp_path).open() as opened:
+        yield opened
 
 
 @pytest.fixture

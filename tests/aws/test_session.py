@@ -40,6 +40,7 @@ class Endpoint:
     def __init__(self, *script: tuple[int, str] | None) -> None:
         self.script = list(script)
         self.asked = 0
+        self.stated: int | None = None  # the length its answers say they have; the true one, if None
         self.agents: list[str] = []
         self.on_asked: Callable[[], object] = lambda: None
 
@@ -65,7 +66,7 @@ def serving(*script: tuple[int, str] | None) -> Iterator[tuple[Endpoint, str]]:
                 return
             self.send_response(answer[0])
             self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(answer[1])))
+            self.send_header("Content-Length", str(endpoint.stated or len(answer[1])))
             self.end_headers()
             self.wfile.write(answer[1].encode())
 
@@ -81,7 +82,8 @@ def serving(*script: tuple[int, str] | None) -> Iterator[tuple[Endpoint, str]]:
 
 
 def clients(url: str, **more: Any) -> Clients:
-    return Clients(Access(region="us-east-1", endpoint_url=url), ("ec2",), stop=more.pop("stop", Stop()), **more)
+    access, services = Access(region="us-east-1", endpoint_url=url), more.pop("services", ("ec2",))
+    return Clients(access, services, stop=more.pop("stop", Stop()), **more)
 
 
 VPC = (200, "<CreateVpcResponse><requestId>r-1</requestId><vpc><vpcId>vpc-1</vpcId></vpc></CreateVpcResponse>")
@@ -101,6 +103,16 @@ def test_a_write_whose_answer_is_lost_was_sent_once_and_is_told_as_unclear(lost:
             clients(url).write("ec2", "create_vpc", CidrBlock="10.0.0.0/16")
         assert caught.value.nature == Nature.UNCLEAR
         assert endpoint.asked == 1
+
+
+def test_an_answer_that_breaks_off_is_unclear_and_never_an_empty_one() -> None:
+    """botocore itself would take half a JSON document for one without members."""
+    half = '{"logGroups": [{"logGroupName": "/plinkctl/'
+    with serving((200, half)) as (endpoint, url):
+        endpoint.stated = 2 * len(half)
+        with pytest.raises(AwsError) as caught:
+            clients(url, services=("logs",)).read("logs", "describe_log_groups")
+    assert caught.value.nature == Nature.UNCLEAR
 
 
 def test_a_read_whose_answer_is_lost_is_asked_again() -> None:
