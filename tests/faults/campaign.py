@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from lasting import ERRORS
 from families import HEAVY, LIGHT, PACKED, Family
+from lasting import ERRORS
 from scenes import Scene
 from tap import Request
 from trial import Trials, Verdict
