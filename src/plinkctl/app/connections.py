@@ -50,7 +50,7 @@ def accept(run: Run, *, endpoint_ids: Collection[str], accounts: Collection[str]
     accepted = [c for c in found if wanted(c) and c.known_state == PENDING_ACCEPTANCE]
     names: set[str] = set()
     for connection in accepted:
-        if connection not in handshake.connections(aws, service_id):
+        if not _is_still(run, aws, service_id, connection):
             continue  # somebody rejected or withdrew it since; the answer below tells what it is now
         handshake.accept(aws, service_id, connection.endpoint_id)
         run.note(f"accepted {connection.endpoint_id} of {connection.owner}")
@@ -62,6 +62,15 @@ def accept(run: Run, *, endpoint_ids: Collection[str], accounts: Collection[str]
     _tell_ended(
         run, [c for c in found if c.endpoint_id in {*names, *changed, *endpoint_ids} and c.known_state not in LIVE]
     )
+    if vanished := sorted(changed - {c.endpoint_id for c in found}):
+        run.report.fail(
+            PlinkError(
+                f"{', '.join(vanished)} is not connected any more",
+                why="it was in the list a moment ago",
+                hint="plinkctl status shows what is; the same command looks again",
+                code="connection_ended",
+            )
+        )
     if pending:
         run.report.fail(_left_alone(pending, named=bool(endpoint_ids), trusted=trusted))
     elif wait and not names and not any(wanted(c) and c.known_state in LIVE for c in found):
@@ -73,6 +82,16 @@ def accept(run: Run, *, endpoint_ids: Collection[str], accounts: Collection[str]
         "accepted": [c.to_json() for c in found if c.endpoint_id in names],
         "pending": [c.to_json() for c in pending],
     }
+
+
+def _is_still(run: Run, aws: Clients, service_id: str, connection: Connection) -> bool:
+    """Whether it is as it was seen. A list that does not have it once may only lag (aws-facts.md 2)."""
+
+    def listed(now: list[Connection]) -> bool:
+        return any(one.endpoint_id == connection.endpoint_id for one in now)
+
+    what = f"{connection.endpoint_id} to be listed again"
+    return connection in _watch(run, aws, service_id, until=listed, what=what, within=run.within(_ARRIVAL))
 
 
 def _settled(run: Run, aws: Clients, service_id: str, wanted: list[Connection]) -> list[Connection]:
