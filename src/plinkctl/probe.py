@@ -39,7 +39,9 @@ def handler(event, context):  # type: ignore[no-untyped-def]  # noqa: ARG001
         connection.connect()
         if name:
             tls = _secured(connection, name)  # type: ignore[no-untyped-call]
-        connection.request("GET", "/", headers={"User-Agent": "plinkctl-probe", "Host": name or host})
+        asked = name or host  # a port that is not the usual one belongs into the header (RFC 9110, 7.2)
+        headers = {"User-Agent": "plinkctl-probe", "Host": asked if port == usual else f"{asked}:{port}"}
+        connection.request("GET", "/", headers=headers)
         response = connection.getresponse()
         body = response.read(_MOST).decode("utf-8", "replace")
     finally:

@@ -80,7 +80,7 @@ def test_with_the_answer_it_goes_on(user: Shell, bird: Parrot, options: tuple[st
     assert len(bird.asked) > 1
 
 
-@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 6), (b"\n", 6), (b"shop\ny\n", 1), (b"y\n", 1)])
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 6), (b"\n", 6), (b"shop\ny\n", 6), (b"y\n", 1)])
 def test_on_a_terminal_it_asks(user: Shell, bird: Parrot, answer: bytes, code: int) -> None:
     ours, theirs = pty.openpty()
     try:
