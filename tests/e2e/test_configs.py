@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from plinkctl.sandbox.daemon import Running
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-DEMO, TWO, ONE, EXISTING, SHARED = (
+DEMO, TWO, ONE, EXISTING, SHARED, NAMES = (
     str(CONFIGS / f"{name}.yaml")
-    for name in ("demo", "two-accounts", "one-account", "existing-load-balancer", "shared-state")
+    for name in ("demo", "two-accounts", "one-account", "existing-load-balancer", "shared-state", "private-dns-tls")
 )
 
 
 def test_each_link_file_has_a_test_here() -> None:
-    assert {str(path) for path in CONFIGS.glob("*.yaml")} == {DEMO, TWO, ONE, EXISTING, SHARED}
+    assert {str(path) for path in CONFIGS.glob("*.yaml")} == {DEMO, TWO, ONE, EXISTING, SHARED, NAMES}
 
 
 def test_demo(shell: Shell, sandbox: Running) -> None:
@@ -87,3 +87,19 @@ def test_existing_load_balancer(shell: Shell, sandbox: Running) -> None:
 
 def _ids(side: dict[str, list[dict[str, str]]], kind: str) -> list[str]:
     return [resource["id"] for resource in side["resources"] if resource["kind"] == kind]
+
+
+def test_private_dns_tls(shell: Shell, sandbox: Running) -> None:
+    route53 = Aws(sandbox).client("provider", "route53")
+    made = route53.create_hosted_zone(Name="example.com", CallerReference="x")["HostedZone"]["Id"]
+    zone = made.rpartition("/")[2]
+    before = Aws(sandbox).census()
+    options = ("-f", NAMES, "--dns-zone", zone, "--resolver", sandbox.dns)
+    done = shell.ok("up", *options)["verify"]
+    assert done["request"]["body"] == PROOF
+    assert done["request"]["tls"]["names"] == ["api.example.com"]
+    shell.ok("verify", "-f", NAMES)
+    shell.ok("teardown", "-f", NAMES, "--yes")
+    assert Aws(sandbox).census() == before
+    left = {one["Type"] for one in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]}
+    assert left == {"NS", "SOA"}

@@ -212,6 +212,7 @@ def test_a_process_that_slept_while_another_went_on_sends_nothing_more(
     _until(lambda: remote.faults(sandbox)["rules"][0]["fired"])
     os.kill(sleeper.pid, signal.SIGSTOP)
     assert shell("provider", "up", "--allow", CONSUMER).code == 4, "the lock is held"
+    under_way = [one for one in shell.ok("state", "show")["records"] if one["phase"] == "creating"]
     shell.ok("state", "unlock", "provider", "--yes")
     shell.ok(*UP)
     seen = remote.calls(sandbox)[-1]["number"]
@@ -221,8 +222,9 @@ def test_a_process_that_slept_while_another_went_on_sends_nothing_more(
     assert "is not this process's any more" in said
     assert "nothing is lost" in said
     late = [(call["action"], call["error"]) for call in _changes(sandbox, seen)]
-    assert late, "it tried to commit"
-    assert set(late) == {("PutObject", "PreconditionFailed")}, "and sent nothing else"
+    assert ("PutObject", "PreconditionFailed") in late, "it tried to commit"
+    others = [call for call in late if call != ("PutObject", "PreconditionFailed")]
+    assert len(others) <= len(under_way), "and sent nothing but what had been given out before it slept"
     assert shell.ok("teardown", "--yes")["leftovers"] == []
     assert Aws(sandbox).census() == before
 

@@ -100,6 +100,7 @@ def test_the_process_has_no_environment_and_no_credentials_of_ours(here: Any, mo
         "AWS_LAMBDA_LOG_GROUP_NAME",
         "AWS_LAMBDA_LOG_STREAM_NAME",
         "LAMBDA_TASK_ROOT",
+        "SSL_CERT_FILE",
         "_HANDLER",
         "HOME",
         "HOST",

@@ -81,7 +81,9 @@ class Shell:
 def clean_environment(running: Running | None) -> dict[str, str]:
     """The caller's environment without anything that AWS clients or plinkctl look at, plus the sandbox's."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PLINKCTL_", "NO_COLOR", "FORCE_COLOR"))}
-    return {**kept, **(daemon.environment(running) if running else {}), "AWS_EC2_METADATA_DISABLED": "true"}
+    # A sandbox shows at once what it made, so that absence need not be doubted for long.
+    quick = {"AWS_EC2_METADATA_DISABLED": "true", "PLINKCTL_RECOVERY_GRACE": "1"}
+    return {**kept, **(daemon.environment(running) if running else {}), **quick}
 
 
 def end(shell: Shell) -> None:
