@@ -11,6 +11,7 @@ import pytest
 from links import CONSUMER, DOMAIN, Stories, public_zone, secured
 
 from plinkctl.app import connections, proof, rebuild, teardown, up
+from plinkctl.app.look import status
 from plinkctl.app.picture import picture
 from plinkctl.errors import PlinkError, UsageError
 from plinkctl.link import SELF_SIGNED, Dns, Link, Network, Side, Tls
@@ -293,6 +294,31 @@ def test_a_record_that_was_lost_is_written_again(stories: Stories, zone: str) ->
     assert list(stories.last.changed) == ["provider/txt-api-example-com"]
     take_down(stories)
     assert records(zone) == {}
+
+
+def test_a_name_that_aws_does_not_believe_any_more_is_told_and_verified_again(
+    stories: Stories, sandbox: Running, zone: str, account: Any
+) -> None:
+    stories(up.both_up)
+    (text,) = [check["detail"] for check in stories(status)["checks"] if "is verified" in check["name"]]
+    assert text == f"{DOMAIN} is verified"
+    client = boto3.Session(profile_name="provider").client("route53")
+    found = client.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    changes = [
+        {"Action": "DELETE", "ResourceRecordSet": r} for r in found if r["Type"] == "TXT" and "cname" not in r["Name"]
+    ]
+    client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    ec2 = account("provider").client("ec2")
+    (service,) = ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]
+    ec2.start_vpc_endpoint_service_private_dns_verification(ServiceId=service["ServiceId"])
+    (check,) = [check for check in stories(status)["checks"] if "is verified" in check["name"]]
+    assert (check["result"], check["detail"]) == ("warning", f"{DOMAIN} is failed; no new endpoint can use it")
+    stories(up.both_up)
+    assert stories.last.exit == 0, stories.last.errors
+    assert "start_vpc_endpoint_service_private_dns_verification" in stories.last.writes
+    (check,) = [check for check in stories(status)["checks"] if "is verified" in check["name"]]
+    assert check["result"] == "ok"
+    take_down(stories)
 
 
 def test_private_dns_switched_off_by_hand_is_switched_on_again(stories: Stories, account: Any) -> None:

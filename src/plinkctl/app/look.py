@@ -10,7 +10,7 @@ from plinkctl.app.up import side_data
 from plinkctl.errors import AwsError, StateError
 from plinkctl.link import Side
 from plinkctl.state import State
-from plinkctl.verify import Half, openness, states
+from plinkctl.verify import Half, names, openness, states
 
 
 def status(run: Run) -> dict[str, Any]:
@@ -32,6 +32,7 @@ def status(run: Run) -> dict[str, Any]:
     checks = [openness(provider)] if provider is not None and provider.record("service") else []
     if consumer is not None and consumer.record("endpoint"):
         checks = states(provider, consumer)
+    checks += names.verification(provider)
     return {
         "name": run.link.name,
         "sides": sides,

@@ -36,7 +36,7 @@ def prove(run: Run) -> dict[str, Any]:
     resolvers = run.link.provider.dns.resolvers if run.link.provider else ()
 
     def look() -> list[Check]:
-        checks = verify.states(provider, consumer)
+        checks = [*verify.states(provider, consumer), *names.verification(provider)]
         # Invoking while the endpoint cannot carry anything would only wait for a timeout.
         reachable = all(c.result != "failed" for c in checks if c.layer in {"endpoint", "connection", "function"})
         answer: Proof | None = None

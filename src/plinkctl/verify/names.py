@@ -12,6 +12,30 @@ _SOON = 30  # days
 _C = Side.CONSUMER.value
 
 
+def verification(provider: Half | None) -> list[Check]:
+    """Whether AWS still believes the service's private DNS name; nothing where it has none, or is not ours to see.
+
+    AWS looks again from time to time. A name that has failed lets no new endpoint in; those that stand go on.
+    """
+    service = provider.record("service") if provider else None
+    domain = service.params.get("private_dns_name") if service else None
+    if provider is None or service is None or not domain or provider.aws is None:
+        return []
+    name, side = f"the private DNS name {domain} is verified", Side.PROVIDER.value
+    try:
+        found = provider.aws.read("ec2", "describe_vpc_endpoint_service_configurations", ServiceIds=[service.id])
+        (item,) = found["ServiceConfigurations"]
+    except AwsError as error:
+        return [Check(layer="names", name=name, side=side, result="unknown", detail=str(error.why))]
+    state = str(item.get("PrivateDnsNameConfiguration", {}).get("State", "not there"))
+    detail = f"{domain} is {state}"
+    if state.lower() == "verified":
+        return [Check(layer="names", name=name, side=side, result="ok", detail=detail)]
+    detail += "; no new endpoint can use it"
+    fix = "plinkctl provider up looks for the record and starts the verification again"
+    return [Check(layer="names", name=name, side=side, result="warning", detail=detail, fix=fix)]
+
+
 def certificate(proof: Proof) -> Check | None:
     """What the certificate says; its chain and its name were checked by the request itself."""
     tls = proof.tls
