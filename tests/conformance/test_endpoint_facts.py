@@ -126,13 +126,16 @@ def test_a_full_subnet(target: Any, consumer: Any, refused: Any) -> None:
     refused("InsufficientFreeAddressesInSubnet", consumer.ec2.create_vpc_endpoint, **wish)
 
 
-@fact("endpoint.modify-pending", "endpoint.modify-lag")
-def test_a_change_of_subnets(target: Any, consumer: Any) -> None:
+@fact("endpoint.modify-pending", "endpoint.modify-lag", "endpoint.modify-one-at-a-time")
+def test_a_change_of_subnets(target: Any, consumer: Any, refused: Any) -> None:
     made = joined(target, acceptance=False)
     asked = {"VpcId": made.net.vpc, "CidrBlock": "10.0.9.0/24", "AvailabilityZoneId": target.zones[1]}
     subnet = consumer.ec2.create_subnet(**asked)["Subnet"]["SubnetId"]
     consumer.ec2.modify_vpc_endpoint(VpcEndpointId=made.endpoint_id, AddSubnetIds=[subnet])
     assert state_of(consumer, made.endpoint_id) == "pending"
+    again = {"VpcEndpointId": made.endpoint_id, "RemoveSubnetIds": [subnet]}
+    message = refused("OperationInProgress", consumer.ec2.modify_vpc_endpoint, **again)
+    assert message == "VpcEndpoint modify operation in progress"
     settle(target, consumer, made.endpoint_id, "available")
     assert target.until(lambda: len(_told(consumer, made.endpoint_id)["NetworkInterfaceIds"]) == 2)
     by_subnet = [{"Name": "subnet-id", "Values": [subnet]}]
