@@ -26,14 +26,14 @@ def verification(provider: Half | None) -> list[Check]:
         found = provider.aws.read("ec2", "describe_vpc_endpoint_service_configurations", ServiceIds=[service.id])
         (item,) = found["ServiceConfigurations"]
     except AwsError as error:
-        return [Check(layer="names", name=name, side=side, result="unknown", detail=str(error.why))]
+        return [Check(layer="service", name=name, side=side, result="unknown", detail=str(error.why))]
     state = str(item.get("PrivateDnsNameConfiguration", {}).get("State", "not there"))
     detail = f"{domain} is {state}"
     if state.lower() == "verified":
-        return [Check(layer="names", name=name, side=side, result="ok", detail=detail)]
+        return [Check(layer="service", name=name, side=side, result="ok", detail=detail)]
     detail += "; no new endpoint can use it"
     fix = "plinkctl provider up looks for the record and starts the verification again"
-    return [Check(layer="names", name=name, side=side, result="warning", detail=detail, fix=fix)]
+    return [Check(layer="service", name=name, side=side, result="warning", detail=detail, fix=fix)]
 
 
 def certificate(proof: Proof) -> Check | None:
