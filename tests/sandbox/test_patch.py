@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
@@ -23,6 +24,9 @@ class Shop:
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one; what the parts declare as they are imported is in the other, for the tests that follow."""
+    for part in patch.PARTS:
+        importlib.import_module(part)
     monkeypatch.setattr(patch, "_seams", [])
 
 
