@@ -208,6 +208,28 @@ def test_a_damaged_info_file_is_no_crash(folder: Path, start: Callable[..., daem
     assert daemon.find(folder) == running
 
 
+def test_only_the_daemon_itself_is_ended_whatever_the_files_say(
+    folder: Path, start: Callable[..., daemon.Running]
+) -> None:
+    running = start()
+    info, lock = folder / "info.json", folder / "lock"
+    kept = json.loads(info.read_text())
+    assert lock.read_text() == str(running.pid)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
+        info.write_text(json.dumps({**kept, "pid": bystander.pid}))
+        lock.write_text(str(bystander.pid))
+        with pytest.raises(PlinkError, match="which process it is cannot be told"):
+            daemon.stop(folder)
+        info.write_text("damaged")
+        lock.write_text(str(running.pid))
+        assert daemon.find(folder) is None
+        assert daemon.stop(folder) is True
+        assert bystander.poll() is None
+        bystander.communicate(b"\n")
+    assert bystander.returncode == 0
+    assert ended(folder, 0.1)
+
+
 def test_it_ends_when_nobody_calls(folder: Path, start: Callable[..., daemon.Running]) -> None:
     start(idle_seconds=0.3)
     assert ended(folder)

@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 IDLE_SECONDS: Final = 4 * 3600.0
 _START_WITHIN: Final = 30.0
 _STOP_WITHIN: Final = 10.0
-_PROCESS: Final = "plinkctl.sandbox.process"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +162,12 @@ def start(
         if running := find(folder):
             return running
         # Nobody else is starting one now, so a held lock is a daemon on its way out.
-        place.wait_until_free(folder, _STOP_WITHIN)
+        if not place.wait_until_free(folder, _STOP_WITHIN):
+            raise PlinkError(
+                f"a sandbox runs in {folder}, but cannot be found",
+                why=f"the file {folder / place.INFO} is missing or damaged",
+                hint=f"plinkctl sandbox stop --folder {shlex.quote(str(folder))}",
+            )
         if (folder / place.SNAPSHOT).exists() and not keep and not fresh:
             raise UsageError(f"a sandbox was put aside in {folder}", hint="start it, choose --fresh, or another folder")
         place.clear(folder)
@@ -244,14 +249,19 @@ def purge(folder: Path) -> bool:
 
 
 def _end(folder: Path) -> bool:
-    running = find(folder)
-    if running is None:
-        if place.lock_is_free(folder):
-            place.clear(folder)  # a crashed one has left its keys
+    """End the daemon that runs there, found by its lock. Raises PlinkError when it cannot be told which that is."""
+    if place.lock_is_free(folder):
+        place.clear(folder)  # a crashed one has left its keys
         return False
+    if (pid := place.holder(folder)) is None:
+        raise PlinkError(
+            f"a sandbox runs in {folder}, but which process it is cannot be told",
+            why=f"the file {folder / place.LOCK} does not name it",
+            hint=f"ps ax | grep {place.PROCESS}",
+        )
     for how in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(running.pid, how)
+            os.kill(pid, how)
         if place.wait_until_free(folder, _STOP_WITHIN):
             break
     place.clear(folder)
@@ -267,7 +277,7 @@ def _launch(folder: Path, **options: Any) -> None:
         with os.fdopen(os.open(folder / place.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             # It forks once more and returns at once, so that it is nobody's child and leaves no zombie behind.
             subprocess.run(
-                [sys.executable, "-P", "-m", _PROCESS, str(folder), json.dumps(options), str(writing)],
+                [sys.executable, "-P", "-m", place.PROCESS, str(folder), json.dumps(options), str(writing)],
                 check=False,
                 cwd="/",
                 env=environ,

@@ -1,6 +1,6 @@
 """The folder of a sandbox: what is in it, who may be in it, and the two locks that tell.
 
-    lock         held by the daemon as long as it lives; whoever finds it free knows that no daemon runs
+    lock         held by the daemon as long as it lives, with its pid in it; who finds it free knows that none runs
     info.json    where it listens, its pid, the token of its control paths
     aws-config   the AWS config file with the profiles `provider` and `consumer`: region, keys, endpoint URL
     credentials  empty, so that clients do not mix in the user's real credentials file
@@ -20,14 +20,16 @@ import fcntl
 import os
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plinkctl.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+#: The module the daemon is run as.
+PROCESS: Final = "plinkctl.sandbox.process"
 LOCK: Final = "lock"
 INFO: Final = "info.json"
 CONFIG: Final = "aws-config"
@@ -113,7 +115,30 @@ def take_lock(folder: Path) -> int | None:
             os.close(descriptor)
             return None
         time.sleep(0.005)
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
     return descriptor
+
+
+def holder(folder: Path) -> int | None:
+    """The process ID of the daemon that runs there; None if none does, or it cannot be told for sure.
+
+    Whoever ends a process must be sure which: `info.json` can be damaged, or come from elsewhere. Where the system has
+    /proc, the process must say by its command line that it is the daemon of this folder.
+    """
+    if lock_is_free(folder):
+        return None
+    try:
+        pid = int((folder / LOCK).read_text())
+    except (OSError, ValueError):
+        return None
+    if not Path("/proc/self/cmdline").exists():
+        return pid
+    try:
+        said = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    return pid if PROCESS.encode() in said and os.fsencode(folder) in said else None
 
 
 def lock_is_free(folder: Path) -> bool:

@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import select
+import shlex
 import signal
 import sys
 import tempfile
@@ -106,7 +107,7 @@ def _serve(
     rather = head.port if head else 0
     keeper = None
     try:
-        with _served(gateway.serve, world.World(**settings), port, kept=kept, rather=rather) as server:
+        with _served(folder, gateway.serve, world.World(**settings), port, kept=kept, rather=rather) as server:
             if fresh:
                 aside.unlink(missing_ok=True)
             if keep:
@@ -143,7 +144,7 @@ def _idle(server: Server, seconds: float) -> bool:
     return keeper is None or keeper.trouble is None
 
 
-def _served(serve: Callable[..., Server], sandbox: World, port: int, **more: Any) -> Server:
+def _served(folder: Path, serve: Callable[..., Server], sandbox: World, port: int, **more: Any) -> Server:
     """Serve a world. Raises PlinkError when the port is somebody else's."""
     try:
         return serve(sandbox, port, **more)
@@ -151,7 +152,8 @@ def _served(serve: Callable[..., Server], sandbox: World, port: int, **more: Any
         if error.errno != errno.EADDRINUSE or not port:
             raise
         why = f"port {port} is in use by another program"
-        raise PlinkError("the sandbox did not start", why=why, hint="plinkctl sandbox start --port 0") from error
+        hint = f"plinkctl sandbox start --port 0 --folder {shlex.quote(str(folder))}"
+        raise PlinkError("the sandbox did not start", why=why, hint=hint) from error
 
 
 def _isolation(wanted: str) -> Isolation:

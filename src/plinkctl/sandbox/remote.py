@@ -102,9 +102,9 @@ def _ask(running: Running, method: str, path: str, body: Any = None) -> Any:
     )
     try:
         with _opener.open(request, timeout=_TIMEOUT) as response:
-            return json.load(response)
+            return _read(running, response)
     except urllib.error.HTTPError as error:
-        said = json.loads(error.read() or b"{}")
+        said = _read(running, error)
         why = said.get("error")
         if problems := said.get("problems"):
             raise UsageError(str(why), problems=tuple(problems), code="bad_faults") from error
@@ -113,3 +113,12 @@ def _ask(running: Running, method: str, path: str, body: Any = None) -> Any:
         raise PlinkError(
             f"the sandbox at {running.url} does not answer", why=str(error), hint=f"cat {running.log_file}"
         ) from error
+
+
+def _read(running: Running, answer: Any) -> Any:
+    """The JSON of an answer. Raises PlinkError where it is none, as when something else listens there."""
+    content = answer.read()
+    try:
+        return json.loads(content or b"{}")
+    except ValueError as error:
+        raise PlinkError(f"what answers at {running.url} is no sandbox", hint=f"cat {running.log_file}") from error

@@ -1,6 +1,7 @@
 """What the commands of `plinkctl sandbox` share: its folder, its extra, its ending."""
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -63,6 +64,11 @@ def place_of(folder: str | None) -> Path:
     return Path(folder) if folder else home("sandbox")
 
 
+def where(folder: str | None) -> str:
+    """What a command line needs besides, to mean that folder; begins with a space if there is anything."""
+    return f" --folder {shlex.quote(folder)}" if folder else ""
+
+
 def running_in(folder: str | None) -> "Running":
     """The sandbox running there.
 
@@ -73,7 +79,7 @@ def running_in(folder: str | None) -> "Running":
 
     running = daemon.find(place_of(folder))
     if running is None:
-        raise PlinkError("no sandbox runs", hint="plinkctl sandbox start", code="no_sandbox_runs")
+        raise PlinkError("no sandbox runs", hint=f"plinkctl sandbox start{where(folder)}", code="no_sandbox_runs")
     return running
 
 

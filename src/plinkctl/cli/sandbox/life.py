@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from plinkctl.cli.options import Duration, option, output_options, together
-from plinkctl.cli.sandbox.common import finish, folder_option, place_of, running_in, told
+from plinkctl.cli.sandbox.common import finish, folder_option, place_of, running_in, told, where
 from plinkctl.cli.sandbox.trouble import read_rules
 from plinkctl.errors import PlinkError
 
@@ -96,7 +96,7 @@ def start(
         wanted = read_rules(faults) if faults is not None else None
         before = daemon.find(place)
         if before and fresh:
-            raise PlinkError("a sandbox runs already, and is not empty", hint="plinkctl sandbox reset")
+            raise PlinkError("a sandbox runs already, and is not empty", hint=f"plinkctl sandbox reset{where(folder)}")
         running = daemon.start(
             place,
             profile,
@@ -116,11 +116,11 @@ def start(
         if iam:
             remote.settings(running, enforced=True)
         known = "it runs already" if before else "it runs"
-        where = f" --folder {shlex.quote(folder)}" if folder else ""
         others = daemon.differing(running, _wished(ctx)) if before else []
-        _say_what_is_odd(running, others, where, ran=before is not None)
+        _say_what_is_odd(running, others, where(folder), ran=before is not None)
         click.echo(
-            f'{known}; point any AWS client at it with:\n\n    eval "$(plinkctl sandbox env{where})"\n', err=True
+            f'{known}; point any AWS client at it with:\n\n    eval "$(plinkctl sandbox env{where(folder)})"\n',
+            err=True,
         )
         return {**told(running), "differing": others}
 
@@ -134,7 +134,7 @@ def _wished(ctx: click.Context) -> dict[str, Any]:
     return {name: ctx.params[name] for name in given if ctx.params[name] not in (0, "auto")}
 
 
-def _say_what_is_odd(running: "Running", others: list[str], where: str, *, ran: bool) -> None:
+def _say_what_is_odd(running: "Running", others: list[str], here: str, *, ran: bool) -> None:
     """Tell a person what they might not expect of a sandbox that was started, or ran already."""
     if running.taken_up and not ran:
         click.echo(f"it was taken up as it was put aside at {running.taken_up}", err=True)
@@ -142,7 +142,7 @@ def _say_what_is_odd(running: "Running", others: list[str], where: str, *, ran: 
             click.echo(f"without what was in {', '.join(running.unkept)}, which could not be put aside", err=True)
     if others:
         click.echo(f"it runs already, and not as asked: {'; '.join(others)}; to change that:", err=True)
-        click.echo(f"\n    plinkctl sandbox stop{where}\n", err=True)
+        click.echo(f"\n    plinkctl sandbox stop{here}\n", err=True)
     if running.moved_from:
         words = f"port {running.moved_from}, which it had before, is taken by another program: it is {running.port} now"
         click.echo(f"{words}; who set its URL by hand must set it anew", err=True)
@@ -166,7 +166,9 @@ def stop(ctx: click.Context, /, *, force: bool, folder: str | None, **_: Any) ->
         aside = _put_aside(remote.keep, running) if running and running.kept else {}
         if (trouble := aside.get("trouble")) and not force:
             raise PlinkError(
-                "the sandbox cannot be put aside, so it runs on", why=trouble, hint="plinkctl sandbox stop --force"
+                "the sandbox cannot be put aside, so it runs on",
+                why=trouble,
+                hint=f"plinkctl sandbox stop --force{where(folder)}",
             )
         if unkept := aside.get("unkept"):
             click.echo(f"all is put aside but what is in {', '.join(unkept)}, which cannot be", err=True)
