@@ -287,13 +287,44 @@ def test_the_clock_can_be_moved_and_its_speed_set(served: gateway.Server, sandbo
     assert sandbox.clock.speed == 0
 
 
-@pytest.mark.parametrize("wish", [{}, [], {"advance": -1}, {"speed": "fast"}, {"advance": True}, {"back": 1}])
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {},
+        [],
+        {"advance": -1},
+        {"speed": "fast"},
+        {"advance": True},
+        {"back": 1},
+        {"advance": 1e308},
+        {"speed": 10**400},
+    ],
+)
 def test_a_clock_that_makes_no_sense_is_refused(served: gateway.Server, sandbox: world.World, wish: Any) -> None:
     before = sandbox.clock.now()
     status, text = ask(served, "POST", "/_sandbox/clock", wish, **bearer(served))
     assert status == 400
     assert json.loads(text)["error"]
     assert sandbox.clock.now() == before
+
+
+def test_a_clock_that_runs_ever_so_fast_comes_to_a_stand_and_everything_goes_on(
+    served: gateway.Server, sandbox: world.World, provider: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "clock", world.Clock())  # the world is other tests' too
+    assert ask(served, "POST", "/_sandbox/clock", {"speed": 1e300}, **bearer(served))[0] == 200
+    status, text = ask(served, "GET", "/_sandbox/status", **bearer(served))
+    assert (status, json.loads(text)["clock"]["now"][:4]) == (200, "9000")
+    assert provider.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+
+
+def test_a_body_that_is_nested_without_end_is_refused(served: gateway.Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    body = b"[" * 100_000 + b"]" * 100_000
+    connection.request("POST", "/_sandbox/settings", body=body, headers=bearer(served))
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["error"]) == (400, "the JSON is nested too deeply")
+    connection.close()
 
 
 def test_settings_are_told_and_taken_and_given_back(served: gateway.Server, sandbox: world.World) -> None:
@@ -316,6 +347,7 @@ def test_settings_are_told_and_taken_and_given_back(served: gateway.Server, sand
     [
         {}, [], {"pages": 1}, {"page_size": 0}, {"page_size": 1.5}, {"visibility": -1}, {"visibility": "long"},
         {"quotas": {"vpcs": -1}}, {"quotas": {"cats": 1}}, {"quotas": 3}, {"page_size": 1, "seed": True},
+        {"page_size": 10**400},
     ],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused_whole(served: gateway.Server, sandbox: world.World, wish: Any) -> None:

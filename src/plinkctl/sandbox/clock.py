@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+#: Where every clock comes to a stand, the year 9000: dates end in 9999, and what lies ahead of a thing must be one.
+LAST: Final = 221_845_392_000.0
+
+
 class Clock:
     """Seconds since the epoch, as the sandbox sees them: they can run faster, be moved ahead, or stand still.
 
@@ -42,7 +46,7 @@ class Clock:
     def now(self) -> float:
         """The present moment, in seconds since the epoch."""
         reading, mark, speed = self._line
-        return reading + (self._source() - mark) * speed
+        return min(reading + (self._source() - mark) * speed, LAST)
 
     @property
     def speed(self) -> float:

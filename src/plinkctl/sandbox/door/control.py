@@ -33,6 +33,7 @@ from werkzeug.wrappers import Response
 from plinkctl.errors import StateError
 from plinkctl.sandbox import neighbours, world
 from plinkctl.sandbox.census import census
+from plinkctl.sandbox.clock import LAST
 from plinkctl.sandbox.door import catalogue, rules, settings
 
 if TYPE_CHECKING:
@@ -54,17 +55,25 @@ def answer(gateway: Gateway, environ: dict[str, Any], body: bytes, *, token: str
         return _say({"error": f"no control path {asked[0]} {asked[1]}"}, 404)
     gateway.land()
     try:
-        wish = _Wish(query, json.loads(body or b"null"), environ["HTTP_HOST"])
+        wish = _Wish(query, _parsed(body), environ["HTTP_HOST"])
         said = _PATHS[asked](gateway, wish)
         if asked[0] != "GET":
             gateway.changed()
         return _say(said)
     except rules.RulesError as error:
         return _say({"error": "the fault rules cannot be used; none was taken", "problems": error.problems}, 400)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         return _say({"error": str(error)}, 400)
     except LookupError as error:
         return _say({"error": str(error.args[0])}, 404)
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON of a body, None for an empty one. Raises ValueError."""
+    try:
+        return json.loads(body or b"null")
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +201,8 @@ def set_clock(clock: world.Clock, wish: Any) -> None:
     for name, value in wish.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
             raise ValueError(f"{name} must be a number of 0 or more, not {value!r}")
+    if clock.now() + wish.get("advance", 0) > LAST:
+        raise ValueError(f"the clock ends in the year {world.moment(LAST).year}")
     if "advance" in wish:
         clock.advance(float(wish["advance"]))
     if "speed" in wish:
