@@ -105,6 +105,24 @@ def test_a_profile_in_the_address_reaches_the_bucket_for_both_sides(
     assert "there is no AWS profile 'nobody'" in done.err
 
 
+@pytest.mark.slow
+def test_a_party_with_credentials_of_its_own_side_only(shell: Shell, sandbox: Running, bucket: Any) -> None:
+    """What a command shows besides must not need credentials that the command itself does not."""
+    del shell.env["AWS_PROFILE"]
+    shell.env["PLINKCTL_STATE"] = PLACE
+    own = {"Effect": "Deny", "Principal": {"AWS": f"arn:aws:iam::{CONSUMER}:root"}, "Action": "s3:GetObject"}
+    theirs = f"arn:aws:s3:::{BUCKET}/links/default/provider.json"
+    policy = json.loads(bucket.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    policy["Statement"].append({**own, "Resource": theirs})
+    bucket.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(policy))
+    name = shell.ok("provider", "up", "--allow", CONSUMER, "--profile", "provider")["service_name"]
+    shell.ok("consumer", "up", "--service-name", name, "--profile", "consumer", code=8)
+    seen = shell.ok("status", "--profile", "consumer")
+    assert [side["side"] for side in seen["sides"]] == ["consumer"]
+    assert shell.ok("teardown", "consumer", "--yes", "--profile", "consumer")["leftovers"] == []
+    assert shell.ok("teardown", "provider", "--yes", "--profile", "provider")["leftovers"] == []
+
+
 # ------------------------------------------------------------------------------------------- locks
 
 

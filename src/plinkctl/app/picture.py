@@ -11,7 +11,7 @@ from plinkctl.topology import ACCEPTANCE
 
 def picture(run: Run) -> dict[str, Any]:
     """Both sides as far as their states are here; read without lock or call."""
-    provider, consumer = run.state(Side.PROVIDER), run.state(Side.CONSUMER)
+    provider, consumer = run.glimpse(Side.PROVIDER), run.glimpse(Side.CONSUMER)
     service = _hop(provider, "service", zones="zone_ids")
     endpoint = _record(consumer, "endpoint")
     if service is None and endpoint is not None:

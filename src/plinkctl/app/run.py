@@ -18,7 +18,7 @@ from plinkctl.aws.patience import Clock, Stop, SystemClock
 from plinkctl.aws.session import Answered, Clients, Identity, OnCall
 from plinkctl.engine.executor import Executor, Walked
 from plinkctl.engine.steps import Desk, Job, Script
-from plinkctl.errors import RefusedError, StateError, StoppedError
+from plinkctl.errors import PlinkError, RefusedError, StateError, StoppedError
 from plinkctl.events import Called, Event, Noted, PlannedNode, RunStarted, SideInfo, WalkPlanned
 from plinkctl.graph import Graph, Node, resolve
 from plinkctl.kinds import KINDS
@@ -117,6 +117,13 @@ class Run:
     def state(self, side: Side) -> State | None:
         """One side's state, read without its lock."""
         return self.states.read(self.link.name, side)
+
+    def glimpse(self, side: Side) -> State | None:
+        """One side's state for a drawing: None as well when it cannot be read, as the other party's often cannot."""
+        try:
+            return self.state(side)
+        except PlinkError:
+            return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,11 +224,14 @@ def clients(run: Run, side: Side, state: State | None, *, thorough: bool = False
 def _reach(run: Run) -> Reach:
     """How states in a bucket are reached: as the side whose states they are, or by the profile the address names.
 
+    Whoever works on one side alone looks at the other's state with the only credentials there are.
     None of it heeds the user's wish to stop: what a call did is to be recorded after that too.
     """
 
     def clients(side: Side, address: Address) -> Clients:
-        access = access_of(run.link, side)
+        halves = (run.link.provider, run.link.consumer)
+        own_first = halves if side is Side.PROVIDER else halves[::-1]
+        access = next((one.access for one in own_first if one is not None), Access())
         access = replace(access, profile=address.profile or access.profile, region=address.region or access.region)
         return Clients(access, ("s3",), stop=Stop(), on_call=_telling(run, side))
 

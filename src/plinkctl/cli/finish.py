@@ -28,7 +28,7 @@ def after_provider_up(run: "Run") -> None:
     """Hand the service name over."""
     from plinkctl.link import Side  # noqa: PLC0415
 
-    state = run.state(Side.PROVIDER)
+    state = run.glimpse(Side.PROVIDER)
     service = state.live.get("service") if state else None
     name = service.attrs.get("name") if service else None
     _show(run, [f"plinkctl consumer up --service-name {name}{_named(run, same_party=False)}"] if name else [])
