@@ -4,6 +4,7 @@ where a second time is useless, everything recorded; and every change names its 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 from e2e_tools import BOTH, CONSUMER, PROVIDER, Aws, Meter, in_foreground, read_until, untroubled
 
-from plinkctl.sandbox import remote
+from plinkctl.sandbox import daemon, remote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from shells import Shell
 
     from plinkctl.sandbox.daemon import Running
@@ -130,11 +134,19 @@ def test_every_change_of_a_walk_names_its_operation(shell: Shell, sandbox: Runni
     assert {"provider/vpc", "provider/nlb", "provider/service", "consumer/endpoint", "consumer/function"} <= once
 
 
-def test_credentials_that_are_renewed_meanwhile_are_no_trouble(shell: Shell, sandbox: Running) -> None:
+@pytest.fixture
+def punctual(tmp_path: Path) -> Iterator[Running]:
+    """A sandbox whose clock no other test has moved: one that is ahead lends its credentials for longer."""
+    running = daemon.start(tmp_path / "punctual", "instant", parent_pid=os.getpid())
+    yield running
+    daemon.stop(running.folder)
+
+
+def test_credentials_that_are_renewed_meanwhile_are_no_trouble(shell: Shell, punctual: Running) -> None:
     """A role for the shortest time AWS knows: the SDK renews what ends within 15 minutes, so with each request."""
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{PROVIDER}:root"}, "Action": "sts:AssumeRole"}
     rights = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    iam = Aws(sandbox).client("provider", "iam")
+    iam = Aws(punctual).client("provider", "iam")
     iam.create_role(
         RoleName="maker", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     )
@@ -143,11 +155,11 @@ def test_credentials_that_are_renewed_meanwhile_are_no_trouble(shell: Shell, san
     )
     own = shell.folder / "aws-config"
     role = f"role_arn = arn:aws:iam::{PROVIDER}:role/maker\nsource_profile = provider\nduration_seconds = 900\n"
-    url, region = sandbox.url, sandbox.region
+    url, region = punctual.url, punctual.region
     own.write_text(
-        f"{sandbox.config_file.read_text()}\n[profile maker]\n{role}region = {region}\nendpoint_url = {url}\n"
+        f"{punctual.config_file.read_text()}\n[profile maker]\n{role}region = {region}\nendpoint_url = {url}\n"
     )
-    meter = Meter(sandbox)
+    meter = Meter(punctual)
     done = shell(*UP, "--profile", "maker", env={"AWS_CONFIG_FILE": str(own)})
     assert done.code == 0, done.err
     assert Counter(meter.all())["AssumeRole"] > 2

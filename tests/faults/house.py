@@ -25,6 +25,7 @@ import boto3
 import botocore.endpoint
 from botocore.config import Config
 from lasting import Disk
+from pristine import pristine
 from tap import BYSTANDER, Request, Tap
 from words import Words, digest
 
@@ -175,7 +176,7 @@ class House:
         time = botocore.endpoint.time
         # The SDK's own waits between its retries are time like any other.
         botocore.endpoint.time = SimpleNamespace(**(vars(time) | {"sleep": Clock.pass_by}))
-        world.reset()
+        pristine(self.server.world)
         neighbours.move_in(self.server.world, self.server.url, {"link": LINK.name})
         self.baseline = census()
         self.decoys = frozenset(entry["id"] for entry in self.baseline if entry["kind"] not in ("user", "role"))

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from pristine import pristine
 
 from plinkctl.sandbox import daemon, world
 
@@ -51,13 +52,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def sandbox(served: gateway.Server) -> world.World:
     """The world of the test: no resources, no delays, nothing seen late, a clock that only `advance` moves."""
-    served.world.profile = world.INSTANT
-    served.world.isolation = "shim"
-    served.world.enforced = False
-    served.world.clock.freeze()
-    served.world.visibility, served.world.page_size = 0.0, None  # also in profiles that have a lag
-    served.world.quotas = {}
-    world.reset()
+    pristine(served.world)
     return served.world
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 from botocore.config import Config
+from pristine import pristine
 from target import Side
 
 from plinkctl.sandbox import world
@@ -63,11 +64,8 @@ class SandboxTarget:
 
     def empty(self) -> None:
         """Forget everything; AWS's delays, nothing seen late."""
-        self.world.profile, self.world.isolation, self.world.enforced = PATIENT, "shim", False
-        self.world.visibility, self.world.page_size, self.world.quotas = 0.0, None, {}
-        self.world.constrained_zones = frozenset()
-        self.world.clock.freeze()
-        world.reset()
+        pristine(self.world)
+        self.world.profile = PATIENT
 
     def delays(self, **more: Any) -> None:
         """Other delays than AWS's usual ones."""
