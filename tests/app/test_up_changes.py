@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
-from links import CONSUMER, PROVIDER, Stories, ids, offered
+from links import CONSUMER, PROVIDER, Stories, Story, ids, offered
 
 from plinkctl.app import up
 from plinkctl.errors import RefusedError
+from plinkctl.events import Called, Event
 from plinkctl.link import Network, Response
 
 
@@ -74,6 +76,23 @@ def test_changed_tags_are_set_on_everything_that_carries_tags_and_nothing_else_i
     assert set(stories.last.writes) == {"delete_tags", "remove_tags"}
     stories(up.provider_up, link=wish)
     assert stories.last.writes == []
+
+
+def test_tags_that_a_killed_run_had_set_are_removed_when_they_are_not_wanted(stories: Stories) -> None:
+    offered(stories)
+    killed = Story(stories.folder, replace(stories.provider(allow=(CONSUMER,)), tags={"team": "a"}))
+
+    def observe(event: Event) -> None:
+        if isinstance(event, Called) and event.operation in {"create_tags", "add_tags"}:
+            raise RuntimeError("killed")
+
+    killed.run.observer = observe
+    with pytest.raises(RuntimeError, match="killed"):
+        up.provider_up(killed.run)
+    known = ids(offered(stories)).values()
+    assert "delete_tags" in stories.last.writes
+    ec2 = boto3.Session(profile_name="provider").client("ec2")
+    assert not [tag for tag in ec2.describe_tags()["Tags"] if tag["Key"] == "team" and tag["ResourceId"] in known]
 
 
 def test_a_rule_that_is_not_wanted_any_more_goes_and_nothing_else_does(stories: Stories) -> None:

@@ -89,7 +89,7 @@ class History:
             house.tap.before = house.tap.after = lambda _: None
             # What it still does is of no account; let it come to its end soon.
             house.tap.always = Shot(replace(PACKED[0].rule, name=_GONE), 1)
-            house.stop.set(9)
+            house.stop.set(15)
 
         setattr(house.tap, "after" if effect == "after" else "before", strike)
         ended = Verdict("killed")

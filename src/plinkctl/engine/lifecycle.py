@@ -39,17 +39,18 @@ def up(job: Job) -> Script:
     if record.phase is Phase.CREATING:
         action = Action.CREATE
         record = yield from create(job, record)
-    seen, updated = yield from _settle(job, record, seen)
+    record, seen, updated = yield from _settle(job, record, seen)
     if updated and action is Action.CHECK:
         action = Action.UPDATE
-    wanted = replace(record, attrs={**record.attrs, **seen.attrs}, tags=dict(job.desk.user_tags), needs=holds(job))
+    wanted = replace(record, attrs={**record.attrs, **seen.attrs}, needs=holds(job))
     if seen.presence is Presence.HELD:
         if wanted != record:
             yield Commit(wanted)
         yield NodeHeld(at=job.clock.wall(), node=job.node.key, why=seen.why)
         return
     params = {**record.params, **plain(_settings(job))}
-    wanted = replace(wanted, phase=Phase.READY, sent_at=untold(job.kind, record), params=params)
+    tags = dict(job.desk.user_tags)
+    wanted = replace(wanted, phase=Phase.READY, sent_at=untold(job.kind, record), params=params, tags=tags)
     if wanted != record:
         yield Commit(wanted)
     yield done(job, action, wanted.id, begun, changed=action is not Action.CHECK)
@@ -154,26 +155,29 @@ def _look(job: Job, record: Record, ctx: Ctx, *, doubt: float) -> Generator[Call
     return seen
 
 
-def _settle(job: Job, record: Record, seen: Seen | None) -> Generator[Step, Any, tuple[Seen, bool]]:
+def _settle(job: Job, record: Record, seen: Seen | None) -> Generator[Step, Any, tuple[Record, Seen, bool]]:
     """Wait until it is ready, unless it was seen so; then bring settings and tags to what is wanted. Nothing wanted,
-    nothing sent."""
+    nothing sent. The record comes back with the tags that may be on it by now."""
     if changed := immutable_change(job.kind, record, job.params):
         raise replaced(job.node.key, job.kind, changed)
     ctx = job.ctx(record, job.params)
     updated = False
     for _ in range(_ROUNDS):
         if seen is None or seen.presence is not Presence.READY:
-            seen = yield Call(lambda: until_ready(job, ctx, record.attrs))
+            seen = yield Call(partial(until_ready, job, ctx, record.attrs))
         if seen.presence is Presence.HELD:
-            return seen, updated
+            return record, seen, updated
         wanted = plain(_settings(job))
         changes = {key: value for key, value in wanted.items() if plain(seen.settings.get(key)) != value}
         put, drop = _tag_changes(job, record, seen)
         if not changes and not put and not drop:
-            return seen, updated
+            return record, seen, updated
         updated = True
         detail = ", ".join([*sorted(changes), *(["tags"] if put or drop else [])])
-        yield Commit(record)  # says nothing new, but who lost a shared state to another finds it out here
+        # A tag that is set and not written down would never be removed. And where nothing new is said, whoever lost a
+        # shared state to another finds it out here.
+        record = replace(record, tags={**record.tags, **put})
+        yield Commit(record)
         yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.UPDATE, detail=detail)
         yield Call(partial(converge, job, ctx, record.attrs, changes, put, drop))
         yield Call(partial(until_it_shows, job, ctx, record.attrs, seen))
