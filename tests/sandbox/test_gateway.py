@@ -18,7 +18,8 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from plinkctl.sandbox import world
-from plinkctl.sandbox.door import gateway
+from plinkctl.sandbox.access.questions import Asking, questions
+from plinkctl.sandbox.door import blame, gateway
 from plinkctl.sandbox.door.wires import loopback
 
 if TYPE_CHECKING:
@@ -155,17 +156,59 @@ def test_an_action_that_is_not_there_is_named_in_a_clear_refusal(
     assert 400 <= caught.value.response["ResponseMetadata"]["HTTPStatusCode"] < 500
 
 
-def test_a_failure_inside_is_a_plain_500_and_the_traceback_stays_at_home(
-    served: gateway.Server, sandbox: world.World, caplog: pytest.LogCaptureFixture
+def test_what_moto_has_only_on_request_is_named_in_a_clear_refusal(provider: Any) -> None:
+    with pytest.raises(ClientError) as caught:
+        provider.client("apigateway").get_rest_apis()
+    assert caught.value.response["Error"]["Code"] == "InvalidAction"
+    assert "apigateway:GetRestApis; it would need the Python module" in caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "arguments", "code"),
+    [
+        ("ec2", "delete_transit_gateway", {"TransitGatewayId": "x"}, "InvalidParameterValue"),
+        ("sns", "delete_platform_application", {"PlatformApplicationArn": "x"}, "InvalidParameter"),
+        ("batch", "update_scheduling_policy", {"arn": "x"}, "ValidationException"),
+    ],
+)
+def test_what_moto_fails_at_is_the_callers_to_put_right(
+    provider: Any, caplog: pytest.LogCaptureFixture, service: str, method: str, arguments: dict[str, Any], code: str
 ) -> None:
-    path = "/2015-03-31/functions"
-    body = {"FunctionName": 5, "Role": 5, "Code": {"ZipFile": "UEs="}}
-    status, text = ask(served, "POST", path, body, **signed(served, "lambda", json.dumps(body), path))
-    assert status == 500
-    assert json.loads(text)["__type"] == "InternalFailure"
+    with pytest.raises(ClientError) as caught:
+        getattr(provider.client(service), method)(**arguments)
+    error = caught.value.response["Error"]
+    assert (error["Code"], caught.value.response["ResponseMetadata"]["HTTPStatusCode"]) == (code, 400)
+    assert ".py" not in error["Message"]
+    assert "Traceback" in caplog.text
+
+
+def test_a_failure_of_our_own_is_a_plain_500_and_the_traceback_stays_at_home(
+    served: gateway.Server, sandbox: world.World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "quotas", None)  # a state in which the sandbox's own code must fail
+    body = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0%2F16"
+    place = urlsplit(served.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
+    headers = {**signed(served, body=body), "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/", body=body, headers=headers)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    assert answer.status == 500
+    assert "<Code>InternalError</Code>" in text
     assert "Traceback" not in text
     assert ".py" not in text
     assert "Traceback" in caplog.text
+
+
+def test_what_our_code_asks_of_moto_is_ours_to_answer_for(sandbox: world.World) -> None:
+    asking = Asking(
+        service="lambda", action="GetFunction", account="1" * 12, region="nowhere", parameters={"FunctionName": "x"}
+    )
+    with pytest.raises(KeyError) as caught:
+        questions(asking)
+    assert "/moto/" in str(caught.traceback[-1].path)
+    assert not blame.motos(caught.value)
 
 
 def test_a_request_that_is_too_large_is_not_read(served: gateway.Server, sandbox: world.World) -> None:

@@ -14,10 +14,13 @@ import functools
 import importlib
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from types import CodeType
 
 #: moto's response layer was rewritten in 5.2.0; the seams are checked against this line of releases only.
 SUPPORTED: Final = "5.2"
@@ -101,6 +104,7 @@ class IncompatibleMoto(RuntimeError):  # noqa: N818 - a state of the installatio
 
 _seams: list[Seam] = []
 _paths: list[tuple[Any, str, Any]] = []
+_originals: set[CodeType] = set()
 _lock = threading.Lock()
 _installed = False
 
@@ -166,6 +170,11 @@ def _fits(present: Any, function: Callable[..., Any]) -> bool:
     return [parameter.name for parameter in ours] == list(theirs)
 
 
+def originals() -> Set[CodeType]:
+    """The code of everything that was replaced: what a replacement hands a call on to."""
+    return _originals
+
+
 def install() -> None:
     """Apply every declared change, once per process; later calls do nothing.
 
@@ -192,9 +201,11 @@ def _bound(seam: Seam) -> Any:
     present = inspect.getattr_static(seam.owner, seam.name)
     function = seam.function
     if isinstance(present, property):
-        getter = present.fget
+        getter: Any = present.fget
+        _originals.add(getter.__code__)
         return property(lambda self: function(getter, self), present.fset)
     original = present.__func__ if isinstance(present, staticmethod) else present
+    _originals.add(original.__code__)
 
     @functools.wraps(original)
     def replacement(*args: Any, **kwargs: Any) -> Any:

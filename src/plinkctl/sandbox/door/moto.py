@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
 from plinkctl.sandbox.access.enforce import DeniedError
-from plinkctl.sandbox.door import catalogue, protocol, refusals
+from plinkctl.sandbox.door import blame, catalogue, protocol, refusals
 from plinkctl.sandbox.manners.visibility import READS
 
 if TYPE_CHECKING:
@@ -70,13 +70,28 @@ class Moto:
                 status=404,
             )
         except HTTPException as error:
+            if type(error).__module__.startswith("werkzeug."):  # a web page; moto's own are written for their service
+                return refusals.puzzling(asked)
             return Response.force_type(error.get_response(environ), environ)
-        except Exception:  # noqa: BLE001 - the traceback is for the sandbox's own log, never for a client
-            if wrong := catalogue.unheard_of(asked) or catalogue.lacking(asked):
-                return refusals.refusal(asked, wrong.code, wrong.message, status=wrong.status)
-            _log.exception("%s:%s failed", asked.service, asked.action)
-            code = "InternalError" if asked.protocol in ("ec2", "rest-xml") else "InternalFailure"
-            return refusals.refusal(asked, code, "An internal error of the local AWS; its log has more", status=500)
+        except Exception as error:  # noqa: BLE001 - the traceback is for the sandbox's own log, never for a client
+            return _told(asked, error)
+
+
+def _told(asked: protocol.Asked, error: Exception) -> Response:
+    """What the caller is told of a failure inside."""
+    if wrong := catalogue.unheard_of(asked) or catalogue.lacking(asked):
+        return refusals.refusal(asked, wrong.code, wrong.message, status=wrong.status)
+    motos = blame.motos(error)
+    if motos and isinstance(error, ImportError):  # moto has modules that are installed with it only on request
+        lacks = f"it would need the Python module {error.name}, which is no part of the sandbox"
+        return refusals.refusal(
+            asked, "InvalidAction", f"The local AWS does not implement {asked.service}:{asked.action}; {lacks}"
+        )
+    _log.exception("%s:%s failed", asked.service, asked.action)
+    if motos:
+        return refusals.puzzling(asked)
+    code = "InternalError" if asked.protocol in ("ec2", "rest-xml") else "InternalFailure"
+    return refusals.refusal(asked, code, "An internal error of the local AWS; its log has more", status=500)
 
 
 def _backend_app(service: Any) -> Flask:

@@ -85,6 +85,23 @@ _BROKEN: Final[_Words] = {
     "rest-json": ("ServiceException", 500, "An error occurred and the request cannot be processed."),
     "rest-xml": ("InternalError", 500, "We encountered an internal error. Please try again."),
 }
+#: Parameters nothing can be made of. `{}` is service and action.
+_WHAT: Final = (
+    "The local AWS cannot do {} with these parameters: something they name is not there, or they are of a kind it does "
+    "not implement. Its log has more"
+)
+_PUZZLING: Final[_Words] = {
+    "ec2": ("InvalidParameterValue", 400, _WHAT),
+    "query": ("ValidationError", 400, _WHAT),
+    "json": ("ValidationException", 400, _WHAT),
+    "rest-json": ("ValidationException", 400, _WHAT),
+    "rest-xml": ("InvalidRequest", 400, _WHAT),
+}
+_PUZZLING_BY: Final[_Words] = {
+    "lambda": ("InvalidParameterValueException", 400, _WHAT),
+    "route53": ("InvalidInput", 400, _WHAT),
+    "sns": ("InvalidParameter", 400, _WHAT),
+}
 #: EC2 has a code for each kind of thing that is not there; kinds are told by the prefix of their IDs.
 _MISSING_EC2: Final = {
     "vpc": "InvalidVpcID.NotFound",
@@ -150,6 +167,11 @@ def unproved(asked: Asked, fault: str, moment: str, *, presigned: bool = False) 
 def throttled(asked: Asked) -> Response:
     """The refusal of a call too many."""
     return _in_words(asked, _THROTTLED_BY.get(asked.service) or _THROTTLED[asked.protocol])
+
+
+def puzzling(asked: Asked) -> Response:
+    """The refusal of parameters at which moto failed."""
+    return _in_words(asked, _PUZZLING_BY.get(asked.service) or _PUZZLING[asked.protocol])
 
 
 def broken(asked: Asked, *, code: str | None = None, message: str | None = None, status: int | None = None) -> Response:
