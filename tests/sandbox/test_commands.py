@@ -211,11 +211,14 @@ def test_calls_are_chosen_by_account_service_action_error_and_number(
     assert chosen() == ["DescribeVpcs", "DescribeSubnets", "ListRoles", "CreateVpc", "DeleteVpc"]
     assert chosen("--account", "consumer") == chosen("--account", "222222222222") == ["ListRoles"]
     assert chosen("--service", "iam") == ["ListRoles"]
-    assert chosen("--action", "Describe*") == ["DescribeVpcs", "DescribeSubnets"]
+    assert chosen("--action", "Describe*") == chosen("--action", "ec2:Desc*") == ["DescribeVpcs", "DescribeSubnets"]
     assert chosen("--errors") == ["CreateVpc", "DeleteVpc"]
     first = shell.ok("sandbox", "calls")["calls"][0]["number"]
     assert chosen("--since", str(first + 2)) == ["CreateVpc", "DeleteVpc"]
     assert shell("sandbox", "calls", "--account", "nobody").code == 2
+    nothing = shell("sandbox", "calls", "--service", "nope")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert "there is no call to a service nope; there are ec2, iam" in nothing.err
 
 
 def test_flows_name_what_dropped_them(shell: Shell, running: daemon.Running) -> None:
