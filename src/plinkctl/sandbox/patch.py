@@ -62,10 +62,12 @@ PARTS: Final = (
     "plinkctl.sandbox.compute.versions",
     "plinkctl.sandbox.compute.logs",
     "plinkctl.sandbox.compute.invoke",
+    "plinkctl.sandbox.compute.account",
     "plinkctl.sandbox.monitoring",
     "plinkctl.sandbox.storage.buckets",
     "plinkctl.sandbox.access.sessions",
     "plinkctl.sandbox.access.users",
+    "plinkctl.sandbox.access.simulation",
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

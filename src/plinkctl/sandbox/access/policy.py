@@ -55,6 +55,11 @@ class Verdict:
     reason: str = ""
     puzzles: tuple[str, ...] = ()
 
+    @property
+    def denied(self) -> bool:
+        """Whether a statement denies it; else, if it is not allowed, none allows it."""
+        return self.reason.startswith("with an explicit deny")
+
 
 _KINDS: Final = (
     ("identity-based policy", "identity"),
@@ -89,7 +94,7 @@ def says(document: Mapping[str, Any], effect: str, question: Question, puzzles: 
     A statement that cannot be understood allows nothing, and denies what it may be about.
     """
     for statement in listed(document.get("Statement")):
-        if statement.get("Effect") != effect or not _about(statement, question):
+        if statement.get("Effect") != effect or not about(statement, question):
             continue
         try:
             if holds(statement.get("Condition") or {}, question.context):
@@ -101,7 +106,7 @@ def says(document: Mapping[str, Any], effect: str, question: Question, puzzles: 
     return False
 
 
-def _about(statement: Mapping[str, Any], question: Question) -> bool:
+def about(statement: Mapping[str, Any], question: Question) -> bool:
     """Whether action and resource are those of the statement."""
     action = question.action.lower()
     if "Action" in statement:

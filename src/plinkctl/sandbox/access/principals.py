@@ -89,12 +89,12 @@ def policies(caller: Caller) -> Policies:
     if (user := caller.user) is not None:
         groups = iam.get_groups_for_user(user.name)
         documents = [*_documents(user), *[one for group in groups for one in _documents(group)]]
-        return Policies(identity=documents, boundary=_boundary(iam, boundary_of(user)))
+        return Policies(identity=documents, boundary=boundary(iam, boundary_of(user)))
     role = next((one for one in iam.get_roles() if one.arn == caller.principal), None)
     session = caller.session.policy if caller.session else None
     return Policies(
         identity=_documents(role) if role else [],
-        boundary=_boundary(iam, role.permissions_boundary_arn if role else None),
+        boundary=boundary(iam, role.permissions_boundary_arn if role else None),
         session=parsed(session) if session else None,
     )
 
@@ -136,16 +136,20 @@ def _tags(caller: Caller) -> dict[str, str]:
 
 
 def _documents(holder: Any) -> list[Any]:
-    """The policies of a user, group or role: inline, then attached."""
-    inline = [parsed(document) for document in holder.policies.values()]
-    return inline + [_default_version(policy) for policy in holder.managed_policies.values()]
+    return [document for _, document in written_for(holder)]
+
+
+def written_for(holder: Any) -> list[tuple[str, Any]]:
+    """The policies of a user, group or role, each with its name: inline, then attached."""
+    inline = [(str(name), parsed(document)) for name, document in holder.policies.items()]
+    return inline + [(policy.name, _default_version(policy)) for policy in holder.managed_policies.values()]
 
 
 def _default_version(policy: Any) -> Any:
     return parsed(next(one.document for one in policy.versions if one.version_id == policy.default_version_id))
 
 
-def _boundary(iam: Any, arn: str | None) -> Any:
+def boundary(iam: Any, arn: str | None) -> Any:
     """A permissions boundary; one that has been deleted meanwhile allows nothing."""
     if not arn:
         return None
