@@ -8,7 +8,7 @@ from scripted import Bench, fault, thing
 
 from plinkctl.aws.faults import Nature
 from plinkctl.graph import Node
-from plinkctl.kinds.base import Presence, Seen
+from plinkctl.kinds.base import ABSENT, Presence, Seen
 from plinkctl.state import Phase, Record
 
 A = thing("a")
@@ -132,6 +132,40 @@ def test_who_was_stopped_for_hours_in_a_wait_looks_once_more_before_giving_up(be
     bench.clock.on_sleep = lambda _: bench.clock.slept.append(2 * HOUR) if len(bench.clock.slept) == 1 else None
     bench.up(A)
     assert bench.record("a").phase is Phase.READY
+
+
+def stopped_with(bench: Bench, answer: Seen) -> Callable[[], Seen]:
+    """The process is stopped for hours after AWS has answered and before it reads the answer."""
+
+    def look() -> Seen:
+        bench.clock.slept.append(2 * HOUR)
+        return answer
+
+    return look
+
+
+def test_an_answer_as_old_as_the_patience_does_not_end_it(bench: Bench) -> None:
+    bench.service.probes["a"] = [stopped_with(bench, Seen(presence=Presence.PENDING, why="provisioning"))]
+    bench.up(A)
+    assert bench.record("a").phase is Phase.READY
+
+
+def test_an_absence_seen_before_the_process_was_stopped_is_not_believed_after_it(bench: Bench) -> None:
+    """Else a second one is made, and the first is lost."""
+    bench.up(A)
+    bench.service.probes["a"] = [stopped_with(bench, ABSENT)]
+    bench.up(A)
+    assert bench.service.calls("create") == ["create a"]
+    assert len(bench.service.of("a")) == 1
+
+
+def test_what_was_not_found_before_the_process_was_stopped_is_looked_for_again(bench: Bench) -> None:
+    record = bench.interrupted("a", kind="blind", sent_at=bench.clock.wall(), attempt=1)
+    bench.service.make("a", record.op, {"plinkctl:op": record.op}, {"size": 1})
+    bench.service.hidden["a"] = 1
+    bench.service.on_find = lambda: bench.clock.slept.append(2 * HOUR)
+    bench.up(BLIND)
+    assert bench.service.calls("create") == []
 
 
 # ------------------------------------------------------------------------------------- what it costs

@@ -16,6 +16,8 @@ from plinkctl.sandbox.door.rules import Rule
 FOR_EVER: Final = float("inf")
 #: Seconds after which the writing client gives a silent connection up, and more.
 _GIVEN_UP: Final = 75.0
+#: Seconds for which AWS hides a thing at most: less than the grace period, which believes that it does not for longer.
+_HIDDEN: Final = 50.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Family:
         times: How many requests in a row of the same base; FOR_EVER until it is repaired.
         on: `all`, `reads`, `writes`, or `lists`, the calls that tell failures in a 200.
         passes: Seconds that go by meanwhile.
+        lasts: Seconds after which it is over at the latest.
         once: Whether a caller that is told so must not ask again (I12).
     """
 
@@ -36,6 +39,7 @@ class Family:
     times: float = 1
     on: str = "all"
     passes: float = 0.0
+    lasts: float = FOR_EVER
     once: bool = False
 
     def befalls(self, request: Request) -> bool:
@@ -52,7 +56,7 @@ class Family:
 
     def at(self, request: Request) -> Shot:
         """The fault, aimed at a request."""
-        return Shot(replace(self.rule, name=self.name), request.nth, self.times, self.passes)
+        return Shot(replace(self.rule, name=self.name), request.nth, self.times, self.passes, self.lasts)
 
 
 def rule_of(effect: str, when: str, **more: Any) -> Rule:
@@ -82,7 +86,7 @@ def _families() -> Iterable[Family]:
     yield Family("denied until repaired", rule_of("denied", "before"), FOR_EVER, once=True)
     yield Family("credentials expired until renewed", rule_of("expired", "before"), FOR_EVER, once=True)
     for times in (1, 3, 12):
-        yield Family(f"empty for {times} reads", rule_of("empty", "after"), times, on="reads")
+        yield Family(f"empty for {times} reads", rule_of("empty", "after"), times, on="reads", lasts=_HIDDEN)
     yield Family("an empty first page", rule_of("page", "after"), on="reads")
     yield Family("Unsuccessful in a 200", rule_of("unsuccessful", "before"), on="lists")
     yield Family("Unsuccessful in a 200, until repaired", rule_of("unsuccessful", "before"), FOR_EVER, on="lists")

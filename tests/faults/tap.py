@@ -72,13 +72,24 @@ class Shot:
         nth: The first one of its base that is hit.
         times: How many are.
         passes: Seconds that go by meanwhile: a hanging connection is given up by then.
+        lasts: Seconds after the first hit when it is over, however few were hit by then.
     """
 
     rule: Rule
     nth: int
     times: float = 1
     passes: float = 0.0
+    lasts: float = float("inf")
     hits: int = 0
+    over: float = float("inf")
+
+    def hits_now(self, nth: int, now: float) -> bool:
+        """Whether the nth request of its base is hit, at that time; if so, it is counted."""
+        hit = self.nth <= nth < self.nth + self.times and now < self.over
+        if hit and not self.hits:
+            self.over = now + self.lasts
+        self.hits += hit
+        return hit
 
 
 class Aimed(Faults):
@@ -159,9 +170,9 @@ class Tap:
             self._look_at(request, asked)
         faults: Any = self.house.server.world.faults
         self.before(request)
-        shot = next((s for s in self.shots.get(request.base, ()) if s.nth <= request.nth < s.nth + s.times), None)
+        now = self.house.clock.now()
+        shot = next((s for s in self.shots.get(request.base, ()) if s.hits_now(request.nth, now)), None)
         if shot is not None:
-            shot.hits += 1
             self.house.clock.advance(shot.passes)
         faults.shot = shot or self.always
         try:

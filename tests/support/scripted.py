@@ -61,9 +61,10 @@ class Service:
         self.creates: dict[str, list[Answer]] = {}
         self.updates: dict[str, list[Answer]] = {}
         self.deletes: dict[str, list[Answer]] = {}
-        self.probes: dict[str, list[Seen | AwsError]] = {}
+        self.probes: dict[str, list[Seen | AwsError | Callable[[], Seen]]] = {}
         self.hidden: dict[str, int] = {}  # node -> how many more finds do not see it
         self.bare: dict[str, int] = {}  # node -> how many more finds by name do not see its tags
+        self.on_find: Callable[[], object] = lambda: None
         self.lock = threading.RLock()
         self._made = 0
 
@@ -105,6 +106,7 @@ class Thing(Kind):
 
     def find(self, ctx: Ctx) -> Attrs | None:
         self._say("find", ctx)
+        self.service.on_find()
         if self.service.hidden.get(ctx.node, 0) > 0:
             self.service.hidden[ctx.node] -= 1
             return None
@@ -134,6 +136,8 @@ class Thing(Kind):
         answer = self.service.next(self.service.probes, ctx.node)
         if isinstance(answer, AwsError):
             raise answer
+        if callable(answer):
+            answer = answer()
         if isinstance(answer, Seen):
             return answer
         real = self.service.there.get(str(attrs["id"]))

@@ -102,7 +102,8 @@ def poll(
         look: One read; called at once, then again with growing pauses.
         until: Whether what was seen is what is waited for.
         what: Says in words what is waited for, from what was seen last.
-        within: Seconds after which the wait is given up.
+        within: Seconds after which the wait is given up, from the first answer to the beginning of the last look: what
+            lay about while the process was stopped, or was long on its way, says nothing of the time since.
         clock: The time.
         tell: Told before each pause.
 
@@ -113,19 +114,24 @@ def poll(
         TimedOutError: The deadline passed.
         Stopped: The user asked to stop.
     """
-    begun = clock.now()
+    begun = asked = clock.now()
     last: list[T] = []
 
     def look_once() -> T:
-        last[:] = [look()]
-        return last[0]
+        nonlocal asked, begun
+        asked = clock.now()
+        seen = look()
+        if not last:
+            begun = clock.now()
+        last[:] = [seen]
+        return seen
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda seen: not until(seen)),
         wait=tenacity.wait_exponential(multiplier=FIRST, min=FIRST, max=MOST),
-        stop=lambda _: clock.now() - begun >= within,
+        stop=lambda _: asked - begun >= within,
         # The last look is at the deadline, not after it.
-        sleep=lambda seconds: clock.sleep(min(seconds, begun + within - clock.now())),
+        sleep=lambda seconds: clock.sleep(max(0.0, min(seconds, begun + within - clock.now()))),
         before_sleep=lambda _: tell(what(last[0]), clock.now() - begun),
     )
     try:

@@ -5,6 +5,7 @@ one whose wishes changed. `down` takes it away. Both are scripts (steps.py); cre
 happen twice.
 """
 
+import math
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -128,11 +129,20 @@ def _look(job: Job, record: Record, ctx: Ctx, *, doubt: float) -> Generator[Call
     """What AWS says of it, which is ours. Its absence is believed after `doubt` seconds.
 
     That it carries no op tag at all is believed after the grace period: tags are seen later than what they are on.
+    What counts is the time from the first answer to the last question: any of them may have been long on its way, and
+    the process stopped in between.
     """
-    begun = job.clock.now()
+    begun, asked = math.inf, 0.0
+
+    def ask() -> Seen:
+        nonlocal begun, asked
+        asked = job.clock.now()
+        seen = probe(job.kind, ctx, record.attrs)
+        begun = min(begun, job.clock.now())
+        return seen
 
     def believed(seen: Seen) -> bool:
-        waited = job.clock.now() - begun
+        waited = max(0.0, asked - begun)
         if seen.presence is Presence.ABSENT:
             return waited >= doubt
         return seen.tags is None or OP in seen.tags or waited >= job.grace
@@ -140,7 +150,7 @@ def _look(job: Job, record: Record, ctx: Ctx, *, doubt: float) -> Generator[Call
     def look() -> Seen:
         try:
             return poll(
-                lambda: probe(job.kind, ctx, record.attrs),
+                ask,
                 until=believed,
                 what=lambda seen: f"{'it is' if seen.presence is Presence.ABSENT else 'its tags are'} not visible yet",
                 within=job.within(max(doubt, job.grace)),
