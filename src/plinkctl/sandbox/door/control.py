@@ -135,9 +135,11 @@ def _set_faults(gateway: Gateway, wish: _Wish) -> Any:
 
 def _clear_faults(gateway: Gateway, wish: _Wish) -> Any:
     name = wish.query.get("name")
-    if not (gone := gateway.world.faults.clear(name)) and name is not None:
-        raise LookupError(f"there is no fault rule {name!r}")
-    return {"cleared": gone, "landing": len(gateway.world.faults.late)}
+    faults = gateway.world.faults
+    if not (gone := faults.clear(name)) and name is not None:
+        known = ", ".join(rule.name for rule in faults.rules)
+        raise LookupError(f"there is no fault rule {name!r}; " + (f"there are {known}" if known else "there is none"))
+    return {"cleared": gone, "landing": len(faults.late)}
 
 
 #: Each path and what it says. They raise ValueError for what makes no sense, LookupError for what is not there.
