@@ -1,45 +1,33 @@
-"""Which trials are held: all of them, or the sample of every commit; and what came of it."""
+"""Which trials are held: all of them, or the sample of every commit."""
 
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
 
 from families import HEAVY, LIGHT, PACKED, Family
 from lasting import ERRORS
 from scenes import Scene
+from tally import Kind, Tally
 from tap import Request
 from trial import Trials, Verdict
 
 Aim = tuple[Request, Family]
 _NAMED = frozenset({"CreateLoadBalancer", "CreateTargetGroup", "CreateRole", "CreateLogGroup", "CreateFunction"})
-_WRITERS = ("provider up", "consumer up", "up", "up after a change", "teardown")
-
-
-@dataclass
-class Tally:
-    """What came of a campaign.
-
-    Args:
-        cases: How many there were, by kind.
-        red: The verdicts with something wrong, in words.
-        unreached: Faults whose request did not come again while they were set.
-    """
-
-    cases: Counter[str] = field(default_factory=Counter)
-    red: list[str] = field(default_factory=list)
-    unreached: list[str] = field(default_factory=list)
-    equal: int = 0
-
-    def take(self, kind: str, verdict: Verdict, *, cases: int = 1) -> None:
-        """Count a verdict."""
-        self.cases[kind] += cases
-        self.red += [f"{verdict.name}: {wrong}" for wrong in verdict.wrong]
-
-    @property
-    def total(self) -> int:
-        """All cases."""
-        return sum(self.cases.values())
+Item = TypeVar("Item")
+LATE: Final = "killed, effect late"
+#: What befalls a command besides the faults at its requests (`families.PACKED`).
+OTHERS: Final = (
+    "killed",
+    "killed, then teardown",
+    "killed, then up",
+    LATE,
+    "signalled",
+    "expired from there on",
+    "clock set",
+    "disk",
+    "name taken",
+    "second process",
+)
 
 
 class Campaign:
@@ -49,14 +37,26 @@ class Campaign:
         trials: Holds one.
         scenes: The dry runs.
         every: One case of so many is held, evenly chosen; 1 for all.
+        part: Which of how many parts of these is held, counted from 0.
+        tally: Where it is counted.
         tell: Told after each trial.
+        over: Asked before each: whether the time is up.
     """
 
     def __init__(
-        self, trials: Trials, scenes: dict[str, Scene], *, every: int = 1, tell: Callable[[str], None] = lambda _: None
+        self,
+        trials: Trials,
+        scenes: dict[str, Scene],
+        *,
+        every: int = 1,
+        part: tuple[int, int] = (0, 1),
+        tally: Tally | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+        over: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.trials, self.scenes, self.every, self.tell = trials, scenes, every, tell
-        self.tally = Tally()
+        self.trials, self.scenes, self.every, self.part, self.tell, self.over = trials, scenes, every, part, tell, over
+        self.tally = Tally() if tally is None else tally
+        self.tally.requests |= {name: len(scene.requests) for name, scene in scenes.items()}
 
     # ------------------------------------------------------------------------------- faults at requests
 
@@ -80,17 +80,21 @@ class Campaign:
                     aims[(family.name, request.writes)] = (request, family)
         self.packed(scene, aims.values())
 
-    def all_aimed(self, name: str) -> None:
-        """Every request times every fault."""
+    def aimed(self, name: str, families: Iterable[Family]) -> None:
+        """Every request that one of these can befall, or one of `every`; another one for each, and one at least."""
         scene = self.scenes[name]
-        for number, family in enumerate(PACKED):
-            can = [request for request in scene.requests if family.befalls(request)]
-            self.packed(scene, [(request, family) for request in can[number % self.every :: self.every]])
+        aims: list[Aim] = []
+        for family in families:
+            if can := [request for request in scene.requests if family.befalls(request)]:
+                first = PACKED.index(family) % min(self.every, len(can))
+                aims += [(request, family) for request in can[first :: self.every]]
+        first, parts = self.part
+        self.packed(scene, aims[first::parts])
 
     def packed(self, scene: Scene, aims: Iterable[Aim]) -> None:
         """As many faults in one run as there are nodes; when one is red, each by itself, to know which it was."""
         queue, alone = list(aims), False
-        while queue:
+        while queue and not self.over():
             pack, rest = self._pack(queue, alone=alone)
             verdict = self.trials.aimed(scene, pack)
             struck = [pack[number] for number in verdict.struck]
@@ -99,9 +103,9 @@ class Campaign:
                 for aim in struck:
                     self._count(scene, [aim], self.trials.aimed(scene, [aim]))
                 if len(self.tally.red) == before:  # only together
-                    self.tally.take(scene.name, verdict, cases=0)
+                    together = [f"  together: {family.name} at {request.key}" for request, family in struck]
+                    self.tally.take((scene.name, "several at once"), verdict.name, [*verdict.wrong, *together])
                     self.tell(f"together: RED {verdict.wrong}")
-                    self.tally.red += [f"  together: {family.name} at {request.key}" for request, family in struck]
             else:
                 self._count(scene, struck, verdict)
             missed = [aim for aim in pack if aim not in struck]
@@ -112,7 +116,8 @@ class Campaign:
             queue = rest + missed if not alone else missed + rest
 
     def _count(self, scene: Scene, struck: list[Aim], verdict: Verdict) -> None:
-        self.tally.take(scene.name, verdict, cases=len(struck))
+        for _, family in struck:
+            self.tally.take((scene.name, family.name), verdict.name, verdict.wrong)
         self.tell(f"{verdict.name} {'RED ' + str(verdict.wrong) if verdict.wrong else 'ok'} [{len(struck)}]")
 
     @staticmethod
@@ -135,70 +140,64 @@ class Campaign:
 
     def kills(self, name: str, *, share: int = 1) -> None:
         """The process dies at every instant that differs from others, and the same command, or another, goes on."""
-        scene, step = self.scenes[name], share * self.every
-        images = list(enumerate(scene.images))[::step]
-        for number, (what, image) in images:
-            self._held("killed", self.trials.killed(scene, what, image))
-            if scene.name != "teardown" and (step == 1 or number // step % 2):
-                self._held("killed", self.trials.killed_and_taken_down(scene, what, image))
-            elif scene.name == "teardown" and "up" in self.scenes and (step == 1 or number // step % 2):
-                self._held("killed", self.trials.killed_and_up(scene, what, image, self.scenes["up"]))
-        for what, image in scene.lates[::step]:
-            self._held("killed, effect late", self.trials.killed(scene, f"{what} lands 5 s later", image))
-        if step == 1:
-            self.tally.cases["killed"] += scene.equal_images  # the very same house as one that was tried
-            self.tally.equal += scene.equal_images
+        scene, trials = self.scenes[name], self.trials
+        for number, (what, image) in self._chosen(scene.images, share):
+            self._held((name, "killed"), trials.killed, scene, what, image)
+            other = number // (share * self.every) % 2 or share * self.every == 1
+            if other and name == "teardown" and "up" in self.scenes:
+                self._held((name, "killed, then up"), trials.killed_and_up, scene, what, image, self.scenes["up"])
+            elif other and name != "teardown":
+                self._held((name, "killed, then teardown"), trials.killed_and_taken_down, scene, what, image)
+        for _, (what, image) in self._chosen(scene.lates, share):
+            self._held((name, LATE), trials.killed, scene, f"{what} lands 5 s later", image)
+        self.tally.equal |= {name: scene.equal_images}
 
     def stops(self, name: str, *, share: int = 1) -> None:
         """A signal, and credentials that expire, at every request."""
         scene = self.scenes[name]
-        for number, request in list(enumerate(scene.requests))[:: share * self.every]:
+        for number, request in self._chosen(scene.requests, share):
             signum = (2, 15, 1)[number % 3]
             when = ("before", "after")[number // 3 % 2]
-            self._held("signalled", self.trials.stopped(scene, request, signum, when))
-            self._held("expired from there on", self.trials.expired(scene, request))
+            self._held((name, "signalled"), self.trials.stopped, scene, request, signum, when)
+            self._held((name, "expired from there on"), self.trials.expired, scene, request)
 
     def clocks(self, name: str, *, share: int = 1) -> None:
         """The machine's clock is set an hour forwards or backwards at every request."""
         scene = self.scenes[name]
-        for number, request in list(enumerate(scene.requests))[:: share * self.every]:
+        for number, request in self._chosen(scene.requests, share):
             seconds = (3600.0, -3600.0)[number % 2]
-            self._held("clock set", self.trials.stepped(scene, request, seconds))
+            self._held((name, "clock set"), self.trials.stepped, scene, request, seconds)
 
     def disks(self, name: str, *, share: int = 1) -> None:
         """Every call to the disk fails, once or until it is repaired."""
         scene, errors = self.scenes[name], list(ERRORS.values())
-        for number in range(1, scene.disk_calls + 1, share * self.every):
-            error = errors[number % len(errors)]
-            self._held("disk", self.trials.disk_fails(scene, number, error, once=number // 5 % 2 == 0))
+        for _, number in self._chosen(range(1, scene.disk_calls + 1), share):
+            error, once = errors[number % len(errors)], number // 5 % 2 == 0
+            self._held((name, "disk"), self.trials.disk_fails, scene, number, error, once=once)
 
     def strangers(self, name: str) -> None:
         """Somebody else was quicker with each of the names that must be unique."""
         for request in self.scenes[name].requests:
             if request.action in _NAMED and request.nth == 1:
-                self._held("name taken", self.trials.taken(self.scenes[name], request))
+                self._held((name, "name taken"), self.trials.taken, self.scenes[name], request)
 
     def seconds(self, name: str) -> None:
         """A second process at every request."""
-        verdict = self.trials.second(self.scenes[name])
-        self.tally.take("second process", verdict, cases=len(verdict.struck))
+        if not self.over():
+            verdict = self.trials.second(self.scenes[name])
+            self.tally.take((name, "second process"), verdict.name, verdict.wrong, cases=len(verdict.struck))
 
-    def _held(self, kind: str, verdict: Verdict) -> None:
+    def _chosen(self, items: Sequence[Item], share: int) -> list[tuple[int, Item]]:
+        """Those to be held of all, with their numbers."""
+        first, parts = self.part
+        return list(enumerate(items))[:: share * self.every][first::parts]
+
+    def _held(self, kind: Kind, hold: Callable[..., Verdict], *about: Any, **more: Any) -> None:
+        if self.over():
+            return
+        verdict = hold(*about, **more)
         if verdict.struck:
-            self.tally.take(kind, verdict)
+            self.tally.take(kind, verdict.name, verdict.wrong)
+        else:
+            self.tally.unreached.append(verdict.name)
         self.tell(f"{verdict.name} {'RED ' + str(verdict.wrong) if verdict.wrong else 'ok'}")
-
-    # ----------------------------------------------------------------------------------------- the whole
-
-    def whole(self) -> Tally:
-        """Everything, or one of `every`."""
-        for name in self.scenes:
-            self.all_aimed(name)
-            self.kills(name)
-            self.stops(name)
-            self.clocks(name)
-        for name in _WRITERS:
-            self.disks(name)
-            self.seconds(name)
-        self.strangers("up")
-        return self.tally

@@ -375,6 +375,13 @@ class House:
             if op is not None and entry["id"] not in self.decoys and not str(op).endswith("op"):
                 self.tap.must(op in ops, "I1", f"{entry['kind']} {entry['tags']['plinkctl:node']} is lost when {when}")
 
+    def nothing_twice(self) -> None:
+        """That no node of this link has two things of one kind to its name (I2)."""
+        strange = [entry for entry in census() if entry["id"] not in self.decoys]
+        told = Counter((e["account"], e["kind"], e["tags"].get("plinkctl:node")) for e in strange)
+        twice = [what for what, count in told.items() if count > 1 and what[2] is not None]
+        self.tap.must(not twice, "I2", f"there are two of {twice}")
+
     def secrets_unseen(self, ended: "Ended") -> None:
         """That no file and no event has a secret key in it (I14)."""
         secrets = [account.secret for account in self.server.world.accounts]

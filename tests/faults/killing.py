@@ -41,16 +41,16 @@ class Ended:
 
 
 def both_up(folder: Path) -> dict[str, Any]:
-    run = _run("up", folder)
+    run = begin("up", folder)
     data = up.both_up(run)
-    _raise_first(run)
+    raise_first(run)
     return data
 
 
 def take_down(folder: Path) -> dict[str, Any]:
-    run = _run("teardown", folder)
+    run = begin("teardown", folder)
     data = teardown.teardown(run, BOTH, agree=lambda _: None)
-    _raise_first(run)
+    raise_first(run)
     return data
 
 
@@ -91,7 +91,7 @@ def _arm(folder: Path, die_at: int, moment: Moment) -> None:
     sys.addaudithook(hook)
 
 
-def _run(command: str, folder: Path) -> Run:
+def begin(command: str, folder: Path) -> Run:
     stop = Stop()
     return Run(
         command=command,
@@ -104,6 +104,6 @@ def _run(command: str, folder: Path) -> Run:
     )
 
 
-def _raise_first(run: Run) -> None:
+def raise_first(run: Run) -> None:
     if run.report.errors:
         raise run.report.errors[0].error

@@ -2,19 +2,21 @@
 
 import fcntl
 import os
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
 
 import pytest
-from campaign import Campaign
 from families import PACKED
-from house import House, take_down, up_
-from scenes import scenes
+from house import BOTH, House, Image, take_down, up_
+from tap import Request
 from trial import Trials, Verdict
 
 from plinkctl import state as states
+from plinkctl.app import extras, teardown
 from plinkctl.aws import session
 from plinkctl.errors import StateError
 from plinkctl.kinds import KINDS
@@ -61,7 +63,7 @@ def no_delete_intent(house: House, patch: Patch) -> None:
 
 def no_grace(house: House, patch: Patch) -> None:
     """What is not seen at once is believed to be absent."""
-    house.grace = 0.0
+    patch.setattr(house, "grace", 0.0)
 
 
 def no_incarnation(house: House, patch: Patch) -> None:
@@ -74,10 +76,11 @@ def no_incarnation(house: House, patch: Patch) -> None:
 
 
 def lock_on_the_state_file(house: House, patch: Patch) -> None:
-    """The lock is the state file's own, and is lost when that is replaced."""
+    """The lock is the state file's own, as soon as there is one, and is lost when that is replaced."""
 
     def lock(path: Path) -> int:
-        descriptor = os.open(path.with_suffix(".json"), os.O_RDWR | os.O_CREAT, 0o600)
+        state = path.with_suffix(".json")
+        descriptor = os.open(state if state.exists() else path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -85,94 +88,183 @@ def lock_on_the_state_file(house: House, patch: Patch) -> None:
             raise StateError("locked", code="state_locked") from None
         return descriptor
 
-    real = files.read_private
     patch.setattr(files, "lock", lock)
-    patch.setattr(files, "read_private", lambda path: real(path) or None)
 
 
 def adoption_without_tags(house: House, patch: Patch) -> None:
     """What has the right name is taken for ours."""
     for kind in KINDS.values():
-        module = __import__(type(kind).__module__, fromlist=["ours"])
+        module = sys.modules[type(kind).__module__]
         if hasattr(module, "ours"):
             patch.setattr(module, "ours", lambda *_: True)
 
 
 def no_sweep(house: House, patch: Patch) -> None:
-    """Nobody looks by tag what is left."""
-    for kind in KINDS.values():
-        patch.setattr(type(kind), "sweep", lambda _self, _ctx: [])
+    """Nobody looks by tag what is there or left."""
+    for module in (extras, teardown):
+        patch.setattr(module, "tagged", lambda *_: [])
 
 
-MUTANTS: Final[dict[str, Callable[[House, Patch], None]]] = {
-    "the SDK retries writes": sdk_retry,
-    "no fsync": no_fsync,
-    "the intent after the call": intent_after_the_call,
-    "no grace": no_grace,
-    "no sweep": no_sweep,
-    "no incarnation": no_incarnation,
-    "no delete intent": no_delete_intent,
-    "the lock on the state file": lock_on_the_state_file,
-    "adoption without tag check": adoption_without_tags,
+# ------------------------------------------------------------------------------------------------ the trials
+
+
+def _an_up(trials: Trials, verdict: Verdict) -> None:
+    """`up`, and a second process at every request."""
+    house = trials.house
+    house.take_up(house.empty)
+
+    def strike(passing: Request) -> None:
+        house.tap.must(house.turned_away(), "I11", f"a second command was let in at {passing.key}")
+        if house.tap.violations:  # seen; it may as well end
+            house.stop.set(15)
+
+    house.tap.before = strike
+    trials.run(up_, verdict)
+    house.quiet()
+
+
+def _again_and_again(trials: Trials, verdict: Verdict) -> None:
+    """`up`, `teardown`, `up`."""
+    house = trials.house
+    house.take_up(house.empty)
+    for command in (up_, take_down, up_):
+        if not verdict.wrong and (code := trials.run(command, verdict)):
+            verdict.wrong.append(f"I3: exit {code}, {house.last.words}")
+
+
+def _answer_lost(trials: Trials, verdict: Verdict) -> None:
+    """A VPC is made, and the answer is lost."""
+    house = trials.house
+    house.take_up(house.empty)
+    family = next(family for family in PACKED if family.name == "reset after the effect")
+
+    def strike(passing: Request) -> None:
+        if passing.action == "CreateVpc" and not house.tap.shots:
+            house.tap.shots = {passing.base: [family.at(passing)]}
+
+    house.tap.before = strike
+    trials.run(up_, verdict)
+    house.quiet()
+    house.nothing_twice()
+    verdict.wrong += house.tap.violations
+
+
+def _late(trials: Trials, seconds: float) -> None:
+    """`up` was killed when it sent CreateVpc, which takes effect so many seconds later."""
+    house = trials.house
+    house.take_up(house.empty)
+    found: list[Image] = []
+
+    def strike(passing: Request) -> None:
+        if passing.action == "CreateVpc" and not found:
+            found.append(house.with_late(house.image(), passing, seconds))
+            house.stop.set(15)  # what it still does is of no account
+
+    house.tap.before = strike
+    trials.run(up_, Verdict("killed"))
+    house.quiet()
+    house.take_up(found[0])
+
+
+def _late_within_the_grace(trials: Trials, verdict: Verdict) -> None:
+    """CreateVpc takes effect 5 s after the kill: it must be found, and not be sent again."""
+    _late(trials, 5.0)
+    house = trials.house
+
+    def strike(passing: Request) -> None:
+        if passing.action == "CreateSubnet":  # what was in doubt is resolved
+            house.stop.set(15)
+
+    house.tap.before = strike
+    trials.run(up_, verdict)
+    house.quiet()
+    house.clock.advance(10)
+    for side in BOTH:
+        house.client(side, "ec2").describe_vpcs()  # what is late lands with the next call
+    house.nothing_twice()
+    verdict.wrong += house.tap.violations
+
+
+def _later_than_the_grace(trials: Trials, verdict: Verdict) -> None:
+    """CreateVpc takes effect when a second one was sent long ago: there are two, and one must go."""
+    _late(trials, 100.0)
+    house = trials.house
+    for command in (up_, take_down):
+        trials.run(command, verdict)
+        house.clock.advance(120)
+    trials.run(take_down, verdict)
+    house.clean()
+    verdict.wrong += house.tap.violations
+
+
+def _stranger(trials: Trials, verdict: Verdict) -> None:
+    """Somebody else has a log group of that very name."""
+    house = trials.house
+    house.take_up(house.empty)
+    theirs: list[tuple[str, object]] = []
+
+    def strike(passing: Request) -> None:
+        if passing.action == "CreateLogGroup" and not theirs:
+            identifier = house.stranger(passing)
+            theirs.append((identifier, house.stands(identifier)))
+
+    house.tap.before = strike
+    code = trials.run(up_, verdict)
+    house.quiet()
+    ((identifier, before),) = theirs
+    house.tap.must(code == 6, "I6", f"exit {code} although {identifier} is somebody else's")
+    house.tap.must(house.stands(identifier) == before, "I6", f"{identifier}, somebody else's, has changed")
+    verdict.wrong += house.tap.violations
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What is switched off, and the trial that must tell."""
+
+    switch_off: Callable[[House, Patch], None]
+    trial: Callable[[Trials, Verdict], None]
+
+
+MUTANTS: Final = {
+    "the SDK retries writes": Mutant(sdk_retry, _answer_lost),
+    "no fsync": Mutant(no_fsync, _an_up),
+    "the intent after the call": Mutant(intent_after_the_call, _an_up),
+    "no grace": Mutant(no_grace, _late_within_the_grace),
+    "no sweep": Mutant(no_sweep, _later_than_the_grace),
+    "no incarnation": Mutant(no_incarnation, _again_and_again),
+    "no delete intent": Mutant(no_delete_intent, _again_and_again),
+    "the lock on the state file": Mutant(lock_on_the_state_file, _an_up),
+    "adoption without tag check": Mutant(adoption_without_tags, _stranger),
 }
 
 
-def trial_of(mutant: str, house: House) -> Verdict:
-    """The trial that must turn red for this mutant, and is green without it."""
-    trials = Trials(house)
-    match mutant:
-        case "the SDK retries writes":
-            scene = scenes(house, "up", photograph=False)["up"]
-            family = next(f for f in PACKED if f.name == "reset after the effect")
-            aims = [(request, family) for request in scene.requests if request.action == "CreateVpc"]
-            return trials.aimed(scene, aims)
-        case "no grace":
-            scene = scenes(house, "up")["up"]
-            what, image = next((w, i) for w, i in scene.lates if "CreateVpc" in w)
-            verdict = trials.killed(scene, f"{what} lands 5 s later", image)
-            made = [call.action for call in house.server.gateway.calls].count("CreateVpc")
-            verdict.wrong += ["I2: two VPCs were made"] if made > 4 else []
-            return verdict
-        case "no sweep":
-            return _lost_in_spite_of_all(house, trials)
-        case "no incarnation":
-            verdict = Verdict("up, teardown, up")
-            house.take_up(house.empty)
-            codes = [trials.run(command, verdict) for command in (up_, take_down, up_)]
-            verdict.wrong += [] if codes == [0, 0, 0] else [f"I3: {codes}"]
-            return verdict
-        case "the lock on the state file":
-            return trials.second(scenes(house, "up", photograph=False)["up"])
-        case "adoption without tag check":
-            scene = scenes(house, "up", photograph=False)["up"]
-            campaign = Campaign(trials, {"up": scene})
-            campaign.strangers("up")
-            return Verdict("strangers", wrong=campaign.tally.red)
-        case _:  # seen at the requests of an undisturbed run
-            verdict = Verdict("up and teardown")
-            house.take_up(house.empty)
-            for command in (up_, take_down):
-                trials.run(command, verdict)
-            return verdict
+class Blindness:
+    """Whether the harness is blind for mutants.
 
+    Args:
+        house: Where the trials are held.
+    """
 
-def _lost_in_spite_of_all(house: House, trials: Trials) -> Verdict:
-    """The bookkeeping fails: a resource of ours that no state knows. A teardown must not say that nothing is left."""
-    verdict = Verdict("a teardown after a record was lost")
-    house.take_up(house.empty)
-    trials.run(up_, verdict)
-    house.forget("consumer", "log-group")
-    house.tap.watching = False
-    code = trials.run(take_down, verdict)
-    house.tap.watching = True
-    verdict.wrong = [f"I7: exit {code} with something left"] if code == 0 else []
-    return verdict
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._without: dict[object, list[str]] = {}
 
+    def of(self, name: str) -> str:
+        """Why it is no proof against this one; an empty string when it is: red with it, and green without."""
+        mutant = MUTANTS[name]
+        if mutant.trial not in self._without:
+            self._without[mutant.trial] = self._wrong(mutant)
+        if wrong := self._without[mutant.trial]:
+            return f"red without it too: {wrong}"
+        with pytest.MonkeyPatch.context() as patch:
+            mutant.switch_off(self._house, patch)
+            return "" if self._wrong(mutant) else "not seen"
 
-def killed(mutant: str, house: House, patch: Patch) -> bool:
-    """Whether the harness sees the mutant."""
-    MUTANTS[mutant](house, patch)
-    try:
-        return bool(trial_of(mutant, house).wrong)
-    except AssertionError:  # the undisturbed run is red already
-        return True
+    def _wrong(self, mutant: Mutant) -> list[str]:
+        verdict = Verdict(mutant.trial.__name__)
+        self._house.quiet()
+        self._house.tap.violations.clear()
+        mutant.trial(Trials(self._house), verdict)
+        self._house.quiet()
+        self._house.tap.violations.clear()
+        return verdict.wrong

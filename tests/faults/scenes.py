@@ -85,7 +85,7 @@ def dry_run(house: House, scene: Scene, *, photograph: bool = True) -> Scene:
 
 
 #: Each command, and the scene it follows; the empty house where there is none.
-_PLAYS: Final[dict[str, tuple[Command, str | None]]] = {
+PLAYS: Final[dict[str, tuple[Command, str | None]]] = {
     "provider up": (provider_up, None),
     "consumer up": (consumer_up, "provider up"),
     "accept": (accept, "consumer up"),
@@ -103,7 +103,7 @@ def scenes(house: House, *names: str, photograph: bool = True) -> dict[str, Scen
     found: dict[str, Scene] = {}
 
     def play(name: str, *, wanted: bool) -> None:
-        command, after = _PLAYS[name]
+        command, after = PLAYS[name]
         if after not in ends:
             play(str(after), wanted=False)
         if wanted or name not in ends:
@@ -112,6 +112,6 @@ def scenes(house: House, *names: str, photograph: bool = True) -> dict[str, Scen
             if wanted:
                 found[name] = scene
 
-    for name in names or _PLAYS:
+    for name in names or PLAYS:
         play(name, wanted=True)
     return found

@@ -260,6 +260,7 @@ class Trials:
     def _settled(self, scene: Scene, verdict: Verdict) -> None:
         house = self.house
         house.untouched()
+        house.nothing_twice()
         mark = (scene.name, house.standing())
         if mark in self._followed or verdict.wrong:
             return

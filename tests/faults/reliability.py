@@ -1,0 +1,184 @@
+"""What is kept of a campaign, and what is written and said of it: from the figures alone."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from campaign import OTHERS
+from crash_states import STORIES
+from families import PACKED
+from jobs import DISKS, HISTORIES, MUTANTS, REAL
+from mutants import MUTANTS as SWITCHED_OFF
+from scenes import PLAYS
+from tally import INVARIANTS, Tally
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "reliability.md"
+KEPT: Final = PAGE.with_suffix(".json")
+Pair = tuple[int, int]
+
+
+def figures(tally: Tally, *, command: str, every: int, real: int, seconds: float, cut: int) -> dict[str, Any]:
+    """What is kept: plain JSON.
+
+    Args:
+        tally: What came of everything.
+        command: By which it was held.
+        every: One case of so many was held.
+        real: The same of the real processes; 0 for none of them.
+        seconds: Real ones.
+        cut: Jobs that were not begun or not finished.
+    """
+    given = {"command": command, "every": every, "real": real, "seconds": round(seconds), "cut": cut}
+    return given | tally.to_json()
+
+
+def _of(kept: dict[str, Any], about: Iterable[str]) -> Pair:
+    found = [pair for key, pair in kept["cases"].items() if key.partition("/")[0] in set(about)]
+    return sum(passed for passed, _ in found), sum(run for _, run in found)
+
+
+def _what(kept: dict[str, Any], what: str, about: Iterable[str]) -> Pair:
+    found = [kept["cases"].get(f"{name}/{what}", (0, 0)) for name in about]
+    return sum(passed for passed, _ in found), sum(run for _, run in found)
+
+
+def _ratio(pair: Pair) -> str:
+    return f"{pair[0]:,}/{pair[1]:,}"
+
+
+def passed(kept: dict[str, Any]) -> bool:
+    """Whether nothing is wrong."""
+    return not kept["red"]
+
+
+def line(kept: dict[str, Any]) -> str:
+    """The figure."""
+    broken = kept["broken"]
+    parts = [
+        f"fault cases {_ratio(_of(kept, PLAYS))} pass",
+        f"requests enumerated {sum(kept['requests'].values()):,}",
+        *(f"{INVARIANTS[name][0]} {broken.get(name, 0)}" for name in ("I1", "I2", "I5", "I6", "I7")),
+        f"random histories {_ratio(_of(kept, [HISTORIES]))}",
+        f"file-system states {_ratio(_of(kept, [DISKS]))}",
+        f"mutants killed {_ratio(_of(kept, [MUTANTS]))}",
+    ]
+    if kept["real"]:
+        parts.append(f"real processes killed {_ratio(_of(kept, [REAL]))}")
+    if kept["cut"]:
+        parts.append(f"not finished for lack of time {kept['cut']} jobs")
+    return "; ".join([*parts, f"{kept['seconds']:,} s"])
+
+
+def _table(head: str, rows: Iterable[str]) -> str:
+    columns = head.count("|") + 1
+    return "\n".join([f"| {head} |", "|" + "---|" * columns, *(f"| {row} |" for row in rows)])
+
+
+def page(kept: dict[str, Any]) -> str:
+    """The whole page."""
+    every, real, red = kept["every"], kept["real"], kept["red"]
+    held = (
+        "Every case was held." if every == 1 else f"One case of {every} was held, evenly chosen, and one of each kind."
+    )
+    if kept["cut"]:
+        held += f" For lack of time {kept['cut']} jobs were not finished."
+    wrong = "\n".join(["## What was wrong", "", *(f"- {said.splitlines()[0][:300]}" for said in red[:50]), "", ""])
+    sample = "all of them" if real == 1 else f"one case of {real}"
+    return _PAGE.format(
+        line=line(kept),
+        command=kept["command"],
+        held=held,
+        wrong=wrong if red else "",
+        scenes=_table(
+            "command | its requests | cases passed of cases run",
+            (f"`{name}` | {kept['requests'].get(name, 0)} | {_ratio(_of(kept, [name]))}" for name in PLAYS),
+        ),
+        kinds=_table(
+            "what befalls a command | cases passed of cases run",
+            (f"{what} | {_ratio(_what(kept, what, PLAYS))}" for what in (*(f.name for f in PACKED), *OTHERS)),
+        ),
+        equal=f"{kept['equal']:,}",
+        invariants=_table(
+            "invariant | what must hold | column | cases that broke it",
+            (f"{key} | {said} | {column} | {kept['broken'].get(key, 0)}" for key, (column, said) in INVARIANTS.items()),
+        ),
+        histories=_ratio(_of(kept, [HISTORIES])),
+        stories=_table(
+            "run in which the power fails | states read well of all states",
+            (f"{story} | {_ratio(_what(kept, story, [DISKS]))}" for story in STORIES),
+        ),
+        mutants=_table(
+            "line of the recipe that is switched off | seen",
+            (f"{name} | {'yes' if _what(kept, name, [MUTANTS]) == (1, 1) else 'no'}" for name in SWITCHED_OFF),
+        ),
+        real=f"Held were {sample}: {_ratio(_of(kept, [REAL]))} passed." if real else "None was held in this run.",
+        unreached=f"{kept['unreached']:,}",
+    )
+
+
+_PAGE: Final = """# Reliability, in figures
+
+{line}
+
+```sh
+{command}
+```
+
+{held} The promise, and how it is kept: [how nothing is lost](../explanation/nothing-is-lost.md).
+This page is written by that command (`--write`) from what it saw. `--every 1` holds every case, and takes hours.
+
+{wrong}## What is done
+
+A case is one command, struck by one thing. Then all is repaired, and the same command runs again until it succeeds,
+three times at most; then once more; then `teardown`, twice. The commands run on the [sandbox](sandbox-fidelity.md),
+whose accounts are full of other people's resources with similar names, ranges and tags. What there is counts by the
+sandbox's own books, not by what plinkctl says or AWS's API shows.
+
+{scenes}
+
+A dry run numbers each command's requests, reads too. Each of these befalls each request that it can befall:
+
+{kinds}
+
+"Until repaired" lasts for the whole run. A hang is over when plinkctl gives the connection up. "Killed" is every
+instant that differs from others: each request before and after its effect, each commit before and after the rename.
+{equal} further instants leave a house that equals one of these, and are no cases. A clock is set by an hour, forwards
+or backwards. A disk refuses one of its calls, or that and all later ones. Time is virtual: a grace costs nothing.
+
+Faults that strike different nodes may share a run. If that run is red, each of them is tried by itself.
+
+## What must hold
+
+{invariants}
+
+## Random histories
+
+{histories} passed: two to five commands each, with faults, kills, signals, passing time and other people's hands
+between them, drawn from a seed; then the same end as above.
+
+## Power cuts
+
+Every disk that a power cut could leave: writes lost, short or reordered, names changed or not. From each the old
+state is read, or the new one, and work goes on.
+
+{stories}
+
+## Is the harness blind?
+
+Each line of the recipe switched off, one at a time. Seen means: there is a trial that is red without that line, and
+the very same trial is green with it.
+
+{mutants}
+
+## Real processes
+
+Real processes, connections and time: the sandbox kills the process with `kill -9` at a request, before the effect,
+after it, or when it is answered (`--real N` holds one case of N). {real}
+
+## How to read it
+
+- "lost", "duplicated", "left over", "foreign touched" and "false successes" count cases in which I1, I2, I5, I6 and I7
+  did not hold. They are nought, or there is a section of what was wrong.
+- A fault whose request does not come again while it is set is no case: {unreached} of them here.
+- It is the sandbox that was struck, not AWS. [How faithful it is](sandbox-fidelity.md).
+"""
