@@ -60,11 +60,11 @@ class Campaign:
 
     # ------------------------------------------------------------------------------- faults at requests
 
-    def rotated(self, name: str, *, share: int = 1) -> None:
+    def rotated(self, name: str, *, share: int = 1, only: Callable[[Request], bool] = lambda _: True) -> None:
         """Every request of a scene (or one of `share`) once, each with the next of the faults that can befall it."""
         scene = self.scenes[name]
         aims = []
-        for number, request in enumerate(scene.requests):
+        for number, request in enumerate(filter(only, scene.requests)):
             can = [family for family in LIGHT if family.befalls(request)]
             if number % share == 0 and can:
                 aims.append((request, can[(number + zlib.crc32(request.key.encode())) % len(can)]))

@@ -9,6 +9,7 @@ the command ran, and the command may run on as it likes.
 import io
 import json
 import os
+import re
 import shutil
 import stat
 import threading
@@ -29,6 +30,7 @@ from pristine import pristine
 from tap import BYSTANDER, Request, Tap
 from words import Words, digest
 
+from plinkctl import certs
 from plinkctl.app import connections, proof, up
 from plinkctl.app.run import Run
 from plinkctl.app.teardown import teardown
@@ -49,6 +51,9 @@ LINK: Final = Link(
     provider=Provider(access=Access(profile="provider")),
     consumer=Consumer(access=Access(profile="consumer")),
 )
+DOMAIN: Final = "api.example.com"
+"""The name of a link that has one."""
+_MARK: Final = re.compile(r"\bop=(\w+)")
 
 #: Real seconds: how long a sleeper waits for others who go to sleep, and for those who wake before it.
 _DUSK: Final = 0.003
@@ -178,8 +183,13 @@ class House:
         botocore.endpoint.time = SimpleNamespace(**(vars(time) | {"sleep": Clock.pass_by}))
         pristine(self.server.world)
         neighbours.move_in(self.server.world, self.server.url, {"link": LINK.name})
+        self.zone = self._names()
         self.baseline = census()
-        self.decoys = frozenset(entry["id"] for entry in self.baseline if entry["kind"] not in ("user", "role"))
+        self.decoys = frozenset(
+            entry["id"]
+            for entry in self.baseline
+            if entry["kind"] not in ("user", "role") and entry["id"] != self.zone  # which we may write into
+        )
         self.empty = self.image()
         try:
             with self.tap.on(self.server), self.disk.watched():
@@ -190,6 +200,24 @@ class House:
                 del os.environ[name]
             os.environ.update(before)
             world.reset()
+
+    def _names(self) -> str:
+        """The public zone of the domain, in another account than the service; in both, things that look like ours.
+
+        Returns:
+            The zone's ID.
+        """
+        acm, route53 = self.client("provider", "acm"), self.client("consumer", "route53")
+        theirs = {"plinkctl:link": LINK.name, "plinkctl:lineage": "99999999-8888-4777-8666-555555555555"}
+        for tags in ({}, {**theirs, "plinkctl:op": "doubleop"}):
+            made = certs.self_signed(DOMAIN, now=world.now())
+            given = {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}
+            acm.import_certificate(Certificate=made.body, PrivateKey=made.key, **given)
+        zone = route53.create_hosted_zone(Name=DOMAIN.partition(".")[2], CallerReference="theirop")["HostedZone"]["Id"]
+        record = {"Name": f"_other.{DOMAIN}", "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"theirs"'}]}
+        changes = [{"Action": "CREATE", "ResourceRecordSet": record}]
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+        return str(zone).rpartition("/")[2]
 
     def image(self) -> Image:
         """The house as it is now."""
@@ -371,9 +399,9 @@ class House:
         records = [record for record in self.disk.records().values() if record["phase"] != "absent"]
         ops = {record["op"] for record in records}
         for entry in census():
-            op = entry["tags"].get("plinkctl:op")
-            if op is not None and entry["id"] not in self.decoys and not str(op).endswith("op"):
-                self.tap.must(op in ops, "I1", f"{entry['kind']} {entry['tags']['plinkctl:node']} is lost when {when}")
+            op = _op(entry)
+            if op is not None and entry["id"] not in self.decoys and not op.endswith("op"):
+                self.tap.must(op in ops, "I1", f"{entry['kind']} {entry['tags'] or entry['id']} is lost when {when}")
 
     def nothing_twice(self) -> None:
         """That no node of this link has two things of one kind to its name (I2)."""
@@ -408,6 +436,16 @@ def _without_tags(body: bytes) -> bytes:
         return json.dumps({k: v for k, v in json.loads(body).items() if k.lower() != "tags"}).encode()
     said = [(k, v) for k, v in parse_qsl(body.decode()) if not k.startswith(("Tags.", "TagSpecification."))]
     return urlencode(said).encode()
+
+
+def _op(entry: dict[str, Any]) -> str | None:
+    """The operation that made it, as it carries it: in its tags, as its reference, or in the mark beside a record."""
+    if entry["kind"] == "hosted zone":
+        return str(entry["settings"]["reference"])
+    if entry["kind"] == "record":
+        found = _MARK.search(json.dumps(entry["settings"]))
+        return found[1] if found else None
+    return str(op) if (op := entry["tags"].get("plinkctl:op")) else None
 
 
 def _life(entry: dict[str, Any]) -> str:

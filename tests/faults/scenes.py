@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from house import Command, House, Image, accept, changed_up, consumer_up, provider_up, take_down, up_, verify
+from named import certified_up, named_up
 from tap import Request
 from words import digest
 
@@ -94,6 +95,10 @@ PLAYS: Final[dict[str, tuple[Command, str | None]]] = {
     "up on existing": (up_, "up"),
     "up after a change": (changed_up, "up"),
     "teardown": (take_down, "up"),
+    "up with a name": (named_up, None),
+    "teardown with a name": (take_down, "up with a name"),
+    "up with a certificate": (certified_up, None),
+    "teardown with a certificate": (take_down, "up with a certificate"),
 }
 
 

@@ -46,6 +46,8 @@ class Request:
         nth: Which one of its base it is in this command, counted from 1.
         node: The node it is about; empty where there is none.
         writes: Whether it changes something.
+        makes: Whether it makes something that carries its operation.
+        ends: Whether it takes something away.
         late: What the sandbox needs to let it take effect later: account, environ and body.
     """
 
@@ -54,6 +56,8 @@ class Request:
     node: str
     action: str
     writes: bool
+    makes: bool
+    ends: bool
     values: tuple[str, ...]
     late: tuple[str, dict[str, Any], bytes]
 
@@ -167,7 +171,7 @@ class Tap:
         self.passed.append(request)
         self.must(len(self.passed) < _MOST, "I12", f"more than {_MOST} requests")
         if request.writes:
-            self._look_at(request, asked)
+            self._look_at(request, asked.digest)
         faults: Any = self.house.server.world.faults
         self.before(request)
         now = self.house.clock.now()
@@ -187,29 +191,33 @@ class Tap:
         words = self.house.words
         account = self.house.account_of(asked.key)
         about = sorted(words(value) for value in asked.values)
-        node = words.node_of(asked.values)
+        values = (*asked.values, *(op for value in asked.values for op in _OPS.findall(value)))
+        node = words.node_of(values)
         base = f"{_ALIASES.get(account, account)} {asked.action} {node} {digest(about)[:6]}"
         self._count[base] += 1
         kept = {k: v for k, v in environ.items() if isinstance(v, str | int | tuple)}
         writes = not _READS.match(asked.action)
-        return Request(base, self._count[base], node, asked.action, writes, asked.values, (account, kept, body))
+        late = (account, kept, body)
+        return Request(base, self._count[base], node, asked.action, writes, *_does(asked), values, late)
 
     # -------------------------------------------------------------------------- what holds at each write
 
-    def _look_at(self, request: Request, asked: protocol.Asked) -> None:
-        named = self.house.decoys.intersection(asked.values)
+    def _look_at(self, request: Request, said: str) -> None:
+        named = self.house.decoys.intersection(request.values)
         self.must(not named, "I6", f"{request.key} names somebody else's {named}")
         records = self.house.disk.records()
-        if request.action.startswith("Create") and request.action != "CreateTags":
-            record = next((r for r in records.values() if r["op"] and r["op"] in asked.values), None)
+        if request.makes:
+            record = next((r for r in records.values() if r["op"] and r["op"] in request.values), None)
             self.must(record is not None, "I8", f"{request.key} arrives and no durable record has its operation")
             if record is not None:
                 begun = record["phase"] == "creating" and record["sent_at"] is not None
                 self.must(begun, "I8", f"{request.key} arrives in phase {record['phase']}")
                 sent = self._sent[(request.action, record["op"])]
-                sent.add(asked.digest)
-                self.must(len(sent) == 1, "I9", f"{request.key} is sent again with other parameters")
-        if request.action in _DELETES and request.node in records:
+                sent.add(said)
+                # A certificate made here has another key each time, since its key is kept nowhere.
+                alike = len(sent) == 1 or request.action == "ImportCertificate"
+                self.must(alike, "I9", f"{request.key} is sent again with other parameters")
+        if request.ends and request.node in records:
             phase = records[request.node]["phase"]
             self.must(phase == "deleting", "I8", f"{request.key} arrives in phase {phase}")
         if self.house.stop:
@@ -217,7 +225,7 @@ class Tap:
 
     def _after_the_stop(self, request: Request, records: dict[str, Any]) -> None:
         """Only what was already on its way may come: its intent is older than the signal (I13)."""
-        if self._before_the_stop is None or not request.action.startswith("Create"):
+        if self._before_the_stop is None or not request.makes:
             return
         before = self._before_the_stop.get(request.node)
         known = before is not None and before["phase"] == "creating" and before["sent_at"] is not None
@@ -229,6 +237,22 @@ class Tap:
         self.house.stop.set(signum)
 
 
+def _does(asked: protocol.Asked) -> tuple[bool, bool]:
+    """Whether a request makes something with an operation of ours, and whether it takes something away."""
+    match asked.action:
+        case "ImportCertificate":  # with an ARN it is brought again, in place
+            return "CertificateArn" not in asked.names, False
+        case "RequestCertificate":
+            return True, False
+        case "ChangeResourceRecordSets":
+            said = " ".join(asked.values)
+            return "<Action>CREATE<" in said, "<Action>DELETE<" in said
+        case action:
+            return action.startswith("Create") and action != "CreateTags", action in _DELETES
+
+
+#: An operation inside a value: in the mark beside a record, and in a zone's document.
+_OPS: Final = re.compile(r"(?:\bop=|<CallerReference>)(\w+)")
 _DELETES: Final = frozenset(
     {
         "DeleteVpc",
@@ -243,5 +267,7 @@ _DELETES: Final = frozenset(
         "DeleteFunction",
         "DeleteRole",
         "DeleteLogGroup",
+        "DeleteCertificate",
+        "DeleteHostedZone",
     }
 )

@@ -4,11 +4,13 @@ One request in so many is struck here; with PLINKCTL_TEST_ALL=1 each is, and kil
 """
 
 import os
+import re
 
 import pytest
 from campaign import Campaign
 from house import House
 from scenes import scenes
+from tap import Request
 from trial import Trials
 
 ALL = bool(os.environ.get("PLINKCTL_TEST_ALL"))
@@ -23,6 +25,10 @@ def assert_green(campaign: Campaign, *, at_least: int) -> None:
     assert campaign.tally.red == [], "\n".join(campaign.tally.red)
     assert campaign.tally.total >= at_least
     assert len(campaign.tally.unreached) * 10 <= campaign.tally.total, campaign.tally.unreached
+
+
+def about_names(request: Request) -> bool:
+    return bool(re.search("Certificate|HostedZone|ResourceRecord|GetChange|PrivateDns|ModifyVpcEndpoint", request.base))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +50,26 @@ def test_every_request_is_struck_by_a_fault_in_turn(house: House, name: str, sha
     assert_green(campaign, at_least=at_least)
 
 
+def test_whatever_befalls_what_gives_a_link_its_name(house: House) -> None:
+    """Certificate, hosted zone, records, and the name itself; all other requests are those of a link without."""
+    campaign = held(house, "up with a name", "teardown with a name")
+    campaign.rotated("up with a name", share=6, only=about_names)
+    campaign.rotated("teardown with a name", share=6, only=about_names)
+    assert_green(campaign, at_least=7)
+
+
 thorough = pytest.mark.skipif(not ALL, reason="minutes: PLINKCTL_TEST_ALL=1 runs it")
+
+
+@thorough
+@pytest.mark.parametrize("what", ["a name", "a certificate"])
+def test_a_link_with_a_name_is_struck_at_every_request_and_killed_at_any_instant(house: House, what: str) -> None:
+    up, down = f"up with {what}", f"teardown with {what}"
+    campaign = held(house, up, down, photograph=True)
+    for name in (up, down):
+        campaign.rotated(name)
+        campaign.kills(name, share=5)
+    assert_green(campaign, at_least=500)
 
 
 @thorough

@@ -35,14 +35,19 @@ class Endpoint(Ec2Kind):
     )
 
     def attrs_of(self, item: Mapping[str, Any]) -> Attrs:
-        """Its ID, state and, as soon as AWS tells them, its regional and zonal DNS names."""
-        names = [entry["DnsName"] for entry in item.get("DnsEntries", ()) if entry.get("DnsName")]
+        """Its ID, state and, as soon as AWS tells them, its regional and zonal DNS names.
+
+        The service's private name is in that list too once it is switched on: the ones of its own begin with its ID.
+        """
+        entries = [entry for entry in item.get("DnsEntries", ()) if entry.get("DnsName")]
+        own = [entry for entry in entries if entry["DnsName"].startswith(item["VpcEndpointId"])] or entries
+        names = [entry["DnsName"] for entry in own]
         return {
             "id": item["VpcEndpointId"],
             "service_name": item["ServiceName"],
             "state": item["State"],
             **({"dns_name": names[0], "zonal_dns_names": names[1:]} if names else {}),
-            **({"dns_zone_id": item["DnsEntries"][0].get("HostedZoneId")} if names else {}),
+            **({"dns_zone_id": own[0].get("HostedZoneId")} if names else {}),
         }
 
     def create(self, ctx: Ctx) -> Attrs:

@@ -40,8 +40,15 @@ _PASSING: Final = frozenset(
         "interfaces",
         "streams",
         "stored_bytes",
+        "created",
+        "renewed",
+        "issued",
+        "released",
+        "looked",
     )
 )
+#: Of a certificate: what nobody is shown, and what is told of it elsewhere.
+_SECRET: Final = frozenset(("key", "tags", "arn"))
 _PLAIN: Final = (str, int, float, bool, type(None))
 
 
@@ -124,7 +131,33 @@ def _logs(backend: Any) -> Found:
         yield "log group", name, group, backend.tagger.get_tag_dict_for_resource(group.arn)
 
 
-_SERVICES: Final = {"ec2": _ec2, "elbv2": _elbv2, "iam": _iam, "lambda": _lambda, "logs": _logs}
+def _acm(backend: Any) -> Found:
+    for arn, one in backend._certificates.items():
+        _ = one.status  # it is issued when somebody looks
+        held = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
+        yield "certificate", arn, {k: v for k, v in held.items() if k not in _SECRET}, one.tags
+
+
+def _route53(backend: Any) -> Found:
+    for zone in backend.zones.values():
+        known = zone.sandbox
+        settings = {"name": known.name, "private": known.private, "reference": zone.caller_reference}
+        settings |= {"vpcs": sorted(known.vpcs.items()), "authorized": sorted(known.authorized)}
+        yield "hosted zone", known.id, settings, backend.resource_tags.get(known.id, {})
+        for (name, kind, distinct), record in known.content.records.items():
+            if name != known.name or kind not in ("NS", "SOA"):  # those are the zone's own
+                yield "record", " ".join((known.id, name, kind, *filter(None, [distinct]))), record, {}
+
+
+_SERVICES: Final = {
+    "ec2": _ec2,
+    "elbv2": _elbv2,
+    "iam": _iam,
+    "lambda": _lambda,
+    "logs": _logs,
+    "acm": _acm,
+    "route53": _route53,
+}
 
 
 # -------------------------------------------------------------------------------------------- settings
@@ -157,6 +190,7 @@ def _plain(name: str, value: Any) -> Any:
         return {str(key): plain for key, one in value.items() if (plain := _plain("", one)) is not _NOTHING}
     if isinstance(value, (list, tuple)):
         return [plain for one in value if (plain := _plain("", one)) is not _NOTHING]
-    if isinstance(value, BaseBackend) or not hasattr(value, "__dict__") or callable(value):
+    structured = hasattr(value, "__dict__") or dataclasses.is_dataclass(value)
+    if isinstance(value, BaseBackend) or not structured or callable(value):
         return _NOTHING
     return next((getattr(value, key) for key in ("arn", "id") if hasattr(value, key)), None) or _settings(value)

@@ -101,7 +101,8 @@ def vpc_account(place: Place) -> str | None:
     """The account that has a VPC; None when there is no such VPC."""
     region, vpc_id = place
     for account, regions in list(ec2_backends.items()):
-        if region in regions and vpc_id in regions[region].vpcs:
+        backend = regions.get(region)  # to ask for one that is not there would make it, with all a region begins with
+        if backend is not None and vpc_id in backend.vpcs:
             return str(account)
     return None
 
