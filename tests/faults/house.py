@@ -31,7 +31,7 @@ from tap import BYSTANDER, Request, Tap
 from words import Words, digest
 
 from plinkctl import certs
-from plinkctl.app import connections, proof, up
+from plinkctl.app import connections, proof, rebuild, up
 from plinkctl.app.run import Run
 from plinkctl.app.teardown import teardown
 from plinkctl.aws.patience import Stop
@@ -360,6 +360,11 @@ class House:
                 found |= {f"{side}/{name}": record for name, record in records.items()}
         return found
 
+    def attrs(self, node: str) -> dict[str, Any]:
+        """What is recorded of a node; nothing where it is not there."""
+        record = self.records().get(node)
+        return dict(record["attrs"]) if record else {}
+
     def outline(self) -> dict[str, list[str]]:
         """The whole house in words: equal outlines are the same house but for what chance has named."""
         words = self.words
@@ -508,6 +513,21 @@ def changed_up(house: House, run: Run) -> Any:
         consumer=replace(link.consumer, retention_days=30),
     )
     return up.both_up(run)
+
+
+def filtered_up(house: House, run: Run) -> Any:
+    """`plinkctl up` whose balancer lets only certain consumers in: one rule more."""
+    link = run.link
+    if link.provider is None:
+        raise AssertionError
+    provider = replace(link.provider, enforce_inbound_rules=True, consumer_cidrs=("10.8.0.0/16", "10.0.0.0/16"))
+    run.link = replace(link, provider=provider)
+    return up.both_up(run)
+
+
+def rebuilt(house: House, run: Run) -> Any:
+    """`plinkctl state rebuild`."""
+    return rebuild.rebuild(run, BOTH, lineages=(), anew=False)
 
 
 def take_down(house: House, run: Run) -> Any:

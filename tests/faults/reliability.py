@@ -153,8 +153,9 @@ Faults that strike different nodes may share a run. If that run is red, each of 
 
 ## Random histories
 
-{histories} passed: two to five commands each, with faults, kills, signals, passing time and other people's hands
-between them, drawn from a seed; then the same end as above.
+{histories} passed: two to six steps each, which are commands with a fault, a kill or a signal, time that passes, and
+other people's hands, drawn from a seed; then the same end as above. A red one is told in short and kept
+(`tests/faults/test_histories.py`).
 
 ## Power cuts
 
