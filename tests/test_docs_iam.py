@@ -90,6 +90,9 @@ def table() -> dict[str, dict[str, set[str]]]:
     }
 
 
+_PRINTED: dict[tuple[str, ...], str] = {}
+
+
 @dataclass(frozen=True)
 class Users:
     """The operators of both sides, and the AWS config file with their keys."""
@@ -103,11 +106,17 @@ class Users:
         iam = self.account(side).client("iam")
         for name in (side, "verify", "teardown"):
             options = (*(("--side", side) if name in {"verify", "teardown"} else ()), *more)
-            document = json.loads(self.shell("iam-policy", name, *options).out)
+            document = self._printed(name, *options)
             for statement in document["Statement"]:
                 statement["Action"] = [action for action in statement["Action"] if action != without]
             document["Statement"] = [statement for statement in document["Statement"] if statement["Action"]]
             iam.put_user_policy(UserName="operator", PolicyName=name, PolicyDocument=json.dumps(document))
+
+    def _printed(self, *command: str) -> Any:
+        """What `iam-policy` prints, asked once a session: no process for the same words again."""
+        if command not in _PRINTED:
+            _PRINTED[command] = self.shell("iam-policy", *command).out
+        return json.loads(_PRINTED[command])
 
     def client(self, side: str, service: str) -> Any:
         """A plain client with the operator's keys."""
