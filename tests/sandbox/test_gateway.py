@@ -16,6 +16,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from botocore.parsers import create_parser
 
 from plinkctl.sandbox import world
 from plinkctl.sandbox.access.questions import Asking, questions
@@ -180,6 +181,24 @@ def test_what_moto_fails_at_is_the_callers_to_put_right(
     assert (error["Code"], caught.value.response["ResponseMetadata"]["HTTPStatusCode"]) == (code, 400)
     assert ".py" not in error["Message"]
     assert "Traceback" in caplog.text
+
+
+def test_a_client_that_speaks_cbor_can_read_a_refusal(served: gateway.Server, sandbox: world.World) -> None:
+    path = "/service/GraniteServiceVersion20100801/operation/DescribeAnomalyDetectors"
+    place = urlsplit(served.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
+    headers = {"Smithy-Protocol": "rpc-v2-cbor", "Content-Type": "application/cbor"}
+    connection.request("POST", path, headers={**headers, **signed(served, "monitoring", path=path)})
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    assert (answer.status, answer.headers["Smithy-Protocol"]) == (404, "rpc-v2-cbor")
+    read = create_parser("smithy-rpc-v2-cbor").parse(
+        {"status_code": answer.status, "headers": dict(answer.headers), "body": content}, None
+    )
+    assert read["Error"]["Code"] == "UnknownOperationException"
+    assert "monitoring:DescribeAnomalyDetectors" in read["Error"]["Message"]
+    assert served.gateway.calls[-1].action == "DescribeAnomalyDetectors"
 
 
 def test_a_failure_of_our_own_is_a_plain_500_and_the_traceback_stays_at_home(

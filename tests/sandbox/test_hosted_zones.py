@@ -419,3 +419,8 @@ def test_a_vpc_of_another_account_is_associated_after_authorization(
     other.disassociate_vpc_from_hosted_zone(**asked)
     assert _values("www.example.com", theirs["VPCId"]) == ()
     refused("NoSuchHostedZone", other.get_hosted_zone, Id=zone.id)
+
+
+@pytest.mark.parametrize("size", ["x", "0", "-1"])
+def test_a_page_of_no_size_is_refused(provider: Any, refused: Callable[..., str], size: str) -> None:
+    refused("InvalidInput", provider.client("route53").list_hosted_zones_by_name, MaxItems=size)

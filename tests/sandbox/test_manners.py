@@ -130,6 +130,23 @@ def dry(method: Callable[..., Any], **arguments: Any) -> str:
     return str(caught.value.response["Error"]["Code"])
 
 
+def test_a_list_that_goes_on_from_a_key_does_so(provider: Side, sandbox: world.World) -> None:
+    table = provider.client("dynamodb")
+    schema = {
+        "TableName": "t",
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+    }
+    table.create_table(**schema, AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}])
+    for key in "abc":
+        table.put_item(TableName="t", Item={"k": {"S": key}})
+    sandbox.page_size = 1
+    first = table.scan(TableName="t", Limit=2)
+    assert len(first["Items"]) == 2
+    rest = table.scan(TableName="t", ExclusiveStartKey=first["LastEvaluatedKey"])["Items"]
+    assert sorted(one["k"]["S"] for one in first["Items"] + rest) == ["a", "b", "c"]
+
+
 def test_dry_runs_say_what_the_call_would_have_said_and_change_nothing(
     offer: Any, place: Any, provider: Side, consumer: Side
 ) -> None:

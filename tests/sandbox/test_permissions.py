@@ -133,3 +133,11 @@ def test_permissions_for_transit_gateways_are_refused_and_dry_runs_too(offer: An
     refused("DryRunOperation", modify, DryRun=True, **asked)
     refused("InvalidVpcEndpointServiceId.Malformed", modify, **{**asked, "ServiceId": "nonsense"})
     assert made.ec2.describe_vpc_endpoint_service_permissions(ServiceId=made.id)["AllowedPrincipals"] == []
+
+
+def test_a_service_of_awss_own_is_refused_with_what_is_missing(place: Any, refused: Any) -> None:
+    made = place("use1-az1")
+    ask = {"ServiceName": "com.amazonaws.us-east-1.s3", "VpcId": made.vpc, "VpcEndpointType": "Gateway"}
+    assert "local AWS has no endpoints of AWS's own" in refused(
+        "InvalidServiceName", made.ec2.create_vpc_endpoint, **ask
+    )

@@ -130,6 +130,9 @@ def unanswerable(asked: Asked) -> Wrong | None:
             f"The local AWS has no service {asked.service}. It stands for {known}; other services are what moto has"
         )
         return Wrong("UnknownService", message, 404)
+    if asked.cbor:  # moto does not read it
+        message = f"The local AWS speaks no CBOR (Smithy's RPC v2), in which {asked.service}:{asked.action} was asked"
+        return Wrong("UnknownOperationException", message, 404)
     spoken = asked.protocol == "json" or asked.service == "lambda"  # others may carry any bytes
     if spoken and not asked.readable and asked.action not in _ANY_BODY:
         code = "InvalidRequestContentException" if asked.service == "lambda" else "SerializationException"

@@ -56,6 +56,7 @@ class Asked:
         digest: 16 hexadecimal digits of a hash of action and parameters, in whatever order these came. Signature,
             keys and session tokens are no part of it, and nothing can be read back from it.
         readable: whether a body that must be JSON is a JSON object; what is too large to be looked into counts as one.
+        cbor: whether it is of the protocol that has json's words in another form, CBOR (Smithy's RPC v2).
         pid: the calling process, if it names itself (`AWS_SDK_UA_APP_ID=pid-123`).
         agent: the User-Agent it sent, as CloudTrail would show it.
     """
@@ -70,6 +71,7 @@ class Asked:
     names: frozenset[str] = frozenset()
     digest: str = ""
     readable: bool = True
+    cbor: bool = False
     pid: int | None = None
     agent: str = ""
 
@@ -83,11 +85,15 @@ def read(environ: Mapping[str, Any], body: bytes) -> Asked:
     place = f"{environ.get('REQUEST_METHOD', '-')} {path}"
     query = environ.get("QUERY_STRING", "")
     version, content = "", {}
+    cbor = environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor"
     parameters: list[tuple[str, str]]
     if target := environ.get("HTTP_X_AMZ_TARGET", ""):
         action, protocol = target.rpartition(".")[2], "json"
         content = _parsed(body)
         parameters = list(_leaves("", content))
+    elif cbor:
+        action, protocol = path.rpartition("/")[2], "json"
+        parameters = [("body", hashlib.sha256(body).hexdigest())]
     elif kind == "application/x-www-form-urlencoded" or "Action=" in query:
         parameters = parse_qsl(query, keep_blank_values=True)
         parameters += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
@@ -117,6 +123,7 @@ def read(environ: Mapping[str, Any], body: bytes) -> Asked:
         names=frozenset(name.partition(".")[0] for name, _ in said),
         digest=hashlib.sha256(json.dumps([action, sorted(said)]).encode()).hexdigest()[:16],
         readable=not isinstance(content, _NotJson),
+        cbor=cbor,
         pid=int(caller[1]) if caller else None,
         agent=agent[:_LONGEST_AGENT],
     )

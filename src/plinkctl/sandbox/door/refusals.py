@@ -207,7 +207,12 @@ def _in_words(asked: Asked, words: tuple[str, int, str]) -> Response:
 def refusal(asked: Asked, code: str, message: str, *, status: int = 400) -> Response:
     """An error answer with AWS's code and message, in the protocol of the request."""
     request_id = str(uuid.uuid4())
-    if asked.protocol in ("json", "rest-json"):
+    if asked.cbor:
+        content = b"\xbf" + b"".join(map(_text, ("__type", code, "message", message))) + b"\xff"
+        response = Response(content, status=status, content_type="application/cbor")
+        response.headers["Smithy-Protocol"] = "rpc-v2-cbor"
+        response.headers["x-amzn-ErrorType"] = code
+    elif asked.protocol in ("json", "rest-json"):
         response = Response(json.dumps({"__type": code, "message": message}), status=status)
         response.headers["Content-Type"] = "application/x-amz-json-1.1"
         response.headers["x-amzn-ErrorType"] = code
@@ -225,3 +230,9 @@ def refusal(asked: Asked, code: str, message: str, *, status: int = 400) -> Resp
         response = Response(layout[asked.protocol], status=status, content_type="text/xml")
     response.headers["x-amzn-RequestId"] = request_id
     return response
+
+
+def _text(words: str) -> bytes:
+    """A text in CBOR (RFC 8949, section 3): its kind and length, then UTF-8."""
+    content = words.encode()
+    return b"\x79" + len(content).to_bytes(2, "big") + content

@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import EC2ClientError, InvalidServiceName
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses.vpc_service_configuration import VPCEndpointServiceConfiguration as Services
 from moto.ec2.responses.vpcs import VPCs
 
@@ -33,8 +33,15 @@ def find_service(response: Any, name: str, region: str | None) -> Service:
     """
     service = called(name, region or response.region)
     if service is None or not _offered(service, response.region, response.current_account, principals(response)):
-        raise InvalidServiceName(name)
+        raise unknown(name)
     return service
+
+
+def unknown(name: str) -> EC2ClientError:
+    """The refusal of a service; of one of AWS's own it says that it is the sandbox which has not got it."""
+    owns = name.startswith("com.amazonaws.") and not name.startswith("com.amazonaws.vpce.")
+    more = ": the local AWS has no endpoints of AWS's own services" if owns else ""
+    return EC2ClientError("InvalidServiceName", f"The Vpc Endpoint Service '{name}' does not exist{more}")
 
 
 def _offered(service: Service, region: str, account: str, callers: frozenset[str]) -> bool:
@@ -115,7 +122,7 @@ def _offers(_original: Any, self: Any) -> ActionResult:
     found = {one.name: one for one in asked if one and _offered(one, self.region, account, callers)}
     for name in names:
         if name not in found:
-            raise InvalidServiceName(name)
+            raise unknown(name)
     chosen = [{**found[name].detail(account), "_types": ["Interface"]} for name in sorted(found)]
     fields = {
         "service-name": "ServiceName",

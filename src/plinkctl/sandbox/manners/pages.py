@@ -38,6 +38,9 @@ _BAD_TOKEN: Final = {
     "logs": ("InvalidParameterException", "The specified nextToken is invalid: {}"),
 }
 
+#: Lists that go on from a key or a number of the caller's own, not from a token: these are moto's to cut.
+_BY_KEY: Final = {"dynamodb": ("Query", "Scan"), "s3": ("ListParts",)}
+
 #: More of moto's own pages than any list of a sandbox has.
 _ENOUGH: Final = 10_000
 
@@ -75,7 +78,7 @@ def _paginators(service: str) -> dict[str, Paginator]:
     for action, one in told.items():
         lists = one["result_key"] if isinstance(one["result_key"], list) else [one["result_key"]]
         simple = all(isinstance(one[name], str) for name in ("input_token", "output_token"))
-        if simple and "limit_key" in one:
+        if simple and "limit_key" in one and action not in _BY_KEY.get(service, ()):
             found[action] = Paginator(
                 one["input_token"], one["limit_key"], one["output_token"], one.get("more_results"), tuple(lists)
             )

@@ -87,8 +87,11 @@ def closest_private(name: str, vpc: Place | None) -> Zone | None:
 
 
 def page_size(response: Any, usual: int) -> int:
-    """How many items the page of a list has, as the request and the world want it."""
-    asked = min(int(response._get_param("MaxItems") or usual), usual)
+    """How many items the page of a list has, as the request and the world want it. Raises Route53ClientError."""
+    wanted = str(response._get_param("MaxItems") or usual)
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise Route53ClientError("InvalidInput", f"MaxItems must be a number of 1 or more, not '{wanted}'.")
+    asked = min(int(wanted), usual)
     return min(asked, world.current().page_size or asked)
 
 
