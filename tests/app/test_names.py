@@ -1,6 +1,7 @@
 """Private DNS and TLS: one pipeline from nothing to a verified name, by one party or two, and back to nothing."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +9,14 @@ from typing import Any
 
 import boto3
 import pytest
-from links import CONSUMER, DOMAIN, Stories, public_zone, secured
+from links import CONSUMER, DOMAIN, Stories, die_making, public_zone, secured
 
 from plinkctl.app import connections, proof, rebuild, teardown, up
 from plinkctl.app.look import status
 from plinkctl.app.picture import picture
 from plinkctl.errors import PlinkError, UsageError
 from plinkctl.link import SELF_SIGNED, Dns, Link, Network, Side, Tls
+from plinkctl.sandbox import remote
 from plinkctl.sandbox.daemon import Running
 
 BOTH = (Side.PROVIDER, Side.CONSUMER)
@@ -268,6 +270,36 @@ def test_a_zone_in_a_third_account_is_written_to_through_its_profile(
 
 
 # ------------------------------------------------------------------------------------- foreign and lost
+
+
+def test_what_was_made_as_the_process_died_is_found_again_and_never_made_twice(
+    stories: Stories, sandbox: Running, zone: str, account: Any
+) -> None:
+    """Process after process dies between what it sent and the answer. An import has neither token nor name."""
+    begun = max((call["number"] for call in remote.calls(sandbox)), default=0)
+    requested = stories.provider(private_dns_name=None, allow=(CONSUMER,), tls=tls(stories, name=DOMAIN))
+    for node in ("certificate", "proof"):
+        die_making(stories, f"provider/{node}-api-example-com", requested)
+    there = dns(stories, profile="provider")  # the zone may be in anybody's account
+    imported = stories.provider(allow=(CONSUMER,), dns=there, tls=tls(stories, certificate=SELF_SIGNED))
+    for node in ("self-signed", "txt"):
+        die_making(stories, f"provider/{node}-api-example-com", imported)
+    offered = stories(up.provider_up, link=imported)
+    assert stories.last.exit == 0, stories.last.errors
+    own = stories.consumer(service_name=offered["service_name"], private_dns=False, private_zone="pay.internal")
+    for node in ("zone", "alias"):
+        die_making(stories, f"consumer/{node}-pay-internal", replace(own, provider=None))
+    assert len(account("consumer").client("route53").list_hosted_zones()["HostedZones"]) == 1
+
+    calls = [call for call in remote.calls(sandbox, since=begun) if call["status"] < 300]
+    sent = Counter(call["action"] for call in calls if " op/" in call["agent"])
+    assert sent["ImportCertificate"] == sent["RequestCertificate"] == sent["CreateHostedZone"] == 1
+    assert sent["ChangeResourceRecordSets"] == 4, "three are made, and the first is taken away with its certificate"
+    assert certificates(account) == [DOMAIN]
+    take_down(stories)
+    assert records(zone) == {}
+    assert certificates(account) == []
+    assert account("consumer").client("route53").list_hosted_zones()["HostedZones"] == []
 
 
 def test_a_record_that_somebody_else_wrote_is_not_touched(stories: Stories, sandbox: Running, zone: str) -> None:

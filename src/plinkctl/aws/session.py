@@ -192,7 +192,7 @@ class Clients:
             if profile not in self._others:
                 access = replace(self._access, profile=profile, region=self.region, account=None)
                 self._others[profile] = Clients(access, (service,), stop=self._stop, on_call=self._on_call)
-            return self._others[profile]
+            return self._others[profile].acting(self._op)
 
     def identity(self) -> Identity:
         """Ask AWS who we are. Needs no permission; the first call of every command.
