@@ -167,6 +167,13 @@ def side_data(state: State) -> dict[str, Any]:
                 "verified": verified is not None and verified.phase is Phase.READY,
                 "record": {"name": attrs.get("txt_name"), "type": "TXT", "value": attrs.get("txt_value")},
             }
+        if paper := next((record for record in records.values() if record.kind == "certificate"), None):
+            told = paper.attrs
+            data["certificate"] = {
+                "id": paper.id,
+                "name": paper.params["domain"],
+                "record": {"name": told.get("record_name"), "type": "CNAME", "value": told.get("record_value")},
+            }
     else:
         endpoint = records.get(ENDPOINT.partition("/")[2])
         function = records.get(FUNCTION.partition("/")[2])

@@ -31,7 +31,8 @@ def after_provider_up(run: "Run") -> None:
     state = run.glimpse(Side.PROVIDER)
     service = state.live.get("service") if state else None
     name = service.attrs.get("name") if service else None
-    _show(run, [f"plinkctl consumer up --service-name {name}{_named(run, same_party=False)}"] if name else [])
+    asked = f"plinkctl consumer up --service-name {name}{_as_offered(run)}{_named(run, same_party=False)}"
+    _show(run, [asked] if name else [])
 
 
 def after_consumer_up(run: "Run") -> None:
@@ -58,6 +59,17 @@ def _show(run: "Run", following: Sequence[str]) -> None:
         picture=None if failed else LinkPicture.of(picture(run)),
         following=[] if failed else following,
     )
+
+
+def _as_offered(run: "Run") -> str:
+    """The options by which a consumer uses the names and the TLS of this provider."""
+    provider = run.link.provider
+    if provider is None:
+        return ""
+    private, asked = provider.private_dns_name, provider.server_name if provider.tls.certificate else None
+    found = [" --private-dns"] if private else []
+    found += [" --https"] if asked else []
+    return "".join([*found, *([f" --server-name {asked}"] if asked and asked != private else [])])
 
 
 def _named(run: "Run", *, same_party: bool = True) -> str:

@@ -221,7 +221,7 @@ class IssuedCertificate(Awaited):
         if ctx.params.get("written", True):
             return Seen(presence=Presence.PENDING, why="ACM has not seen the DNS record yet", attrs=about)
         records = [option.get("ResourceRecord") or {} for option in item.get("DomainValidationOptions", ())]
-        lines = "; ".join(f"{r.get('Name')} CNAME {r.get('Value')}" for r in records)
+        lines = "; ".join(f"{r.get('Name', '?').rstrip('.')} CNAME {r.get('Value', '?').rstrip('.')}" for r in records)
         return Seen(presence=Presence.HELD, why=f"publish this DNS record: {lines}", attrs=about)
 
 

@@ -95,7 +95,7 @@ class PublicRecord(Awaited):
         seen = f"public DNS has {', '.join(found)} there" if found else "public DNS does not show it yet"
         if ctx.params["written"]:
             return Seen(presence=Presence.PENDING, why=f"TXT {name}: {seen}", attrs={"id": name})
-        why = f'publish this DNS record: {name} TXT "{value}" ({seen}); then run the same command again'
+        why = f'publish this DNS record: {name} TXT "{value}" ({seen})'
         return Seen(presence=Presence.HELD, why=why, attrs={"id": name})
 
 
