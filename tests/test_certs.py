@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from papers import Paper, paper
 
 from plinkctl import certs
@@ -48,12 +50,18 @@ def test_what_is_sound_is_read(read: Callable[..., certs.Paper]) -> None:
     assert (found.body, found.chain) == (whole.body, root.body)
 
 
+def ed25519() -> bytes:
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return Ed25519PrivateKey.generate().private_bytes(*form)
+
+
 def bad() -> dict[str, tuple[Paper | bytes, bytes, str]]:
     sound, other = paper(NAME), paper(NAME)
     return {
         "no PEM": (b"nothing", sound.key, "it holds no certificate in PEM form"),
         "no key": (sound, b"nothing", "it holds no private key in PEM form"),
         "encrypted": (sound, sound.locked(b"secret"), "its private key is encrypted"),
+        "a key of another kind": (sound, ed25519(), "ACM takes no keys of this kind"),
         "another key": (sound, other.key, "its key does not belong to the certificate"),
         "expired": (paper(NAME, begins=-7200, ends=-3600), b"", "the certificate expired on"),
         "early": (paper(NAME, begins=3600), b"", "the certificate is not valid before"),
@@ -69,6 +77,7 @@ def test_what_is_not_is_refused_with_the_reason(read: Callable[..., certs.Paper]
     with pytest.raises(UsageError) as caught:
         read(body if isinstance(body, bytes) else body.body, key or (body.key if isinstance(body, Paper) else b""))
     assert reason in caught.value.message
+    assert caught.value.hint
     assert "PRIVATE" not in f"{caught.value.message} {caught.value.why}"
 
 
@@ -83,7 +92,8 @@ def test_authorities_must_fit_into_the_functions_settings(tmp_path: Path) -> Non
     file = tmp_path / "ca.pem"
     file.write_bytes(paper("An authority", ca=True).body)
     assert certs.fingerprint(certs.trusted(str(file)))
-    for content in (b"", b"no PEM", paper("x.y", ca=True).body * 10):
+    broken = b"-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"
+    for content in (b"", b"no PEM", broken, paper("x.y", ca=True).body * 10):
         file.write_bytes(content)
         with pytest.raises(UsageError):
             certs.trusted(str(file))

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 DAYS: Final = 365
+_SHOW: Final = "name a PEM file; openssl x509 -noout -text -in FILE shows what a file holds"
+_KEY: Final = "--key-file with the key that the certificate was made with, in PEM form"
+# ACM User Guide, "Prerequisites for importing": bits of RSA keys, and the curves by their names here.
+_RSA: Final = frozenset({1024, 2048, 3072, 4096})
+_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 _LARGEST: Final = 64 * 1024  # bytes; ACM takes a chain of 2 MB, and no real one is a tenth of this
 
 
@@ -95,6 +100,7 @@ def from_files(certificate: str, key: str, chain: str | None, *, domain: str, no
     """
     needs_extra(FILES)
     from cryptography import x509  # noqa: PLC0415
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
 
     body, secret = _read(certificate), _read(key, private=True)
@@ -102,39 +108,49 @@ def from_files(certificate: str, key: str, chain: str | None, *, domain: str, no
     try:
         found = x509.load_pem_x509_certificate(body)
     except ValueError as error:
-        raise _unfit(certificate, "it holds no certificate in PEM form", str(error)) from error
+        raise _unfit(certificate, "it holds no certificate in PEM form", str(error), hint=_SHOW) from error
     try:
         private = serialization.load_pem_private_key(secret, password=None)
     except TypeError as error:
-        hint = f"openssl pkey -in {key} -out plain.pem, and chmod 600 plain.pem"
+        hint = f"openssl pkey -in {key} -out plain.pem, chmod 600 plain.pem, and --key-file plain.pem"
         raise _unfit(key, "its private key is encrypted, and ACM takes none that is", hint=hint) from error
-    except ValueError as error:
-        raise _unfit(key, "it holds no private key in PEM form", str(error)) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _unfit(key, "it holds no private key in PEM form", str(error), hint=_KEY) from error
+    _check_kind(private, key)
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     if found.public_key().public_bytes(*form) != private.public_key().public_bytes(*form):
-        raise _unfit(key, f"its key does not belong to the certificate in {certificate}")
+        raise _unfit(key, f"its key does not belong to the certificate in {certificate}", hint=_KEY)
     if above:
         try:
             x509.load_pem_x509_certificates(above)
         except ValueError as error:
-            raise _unfit(str(chain), "it holds no certificates in PEM form", str(error)) from error
+            raise _unfit(str(chain), "it holds no certificates in PEM form", str(error), hint=_SHOW) from error
     _check_days(found, certificate, now)
     covered = names_of(found)
     if not any(covers(one, domain) for one in covered):
         raise _unfit(
-            certificate, f"the certificate is not for {domain}", f"it is for {', '.join(covered) or 'no name'}"
+            certificate,
+            f"the certificate is not for {domain}",
+            f"it is for {', '.join(covered) or 'no name'}",
+            hint="--certificate-file with one for that name, or --certificate-name with a name it is for",
         )
     return Paper(body=body, key=secret, chain=above, fingerprint=found.fingerprint(hashes.SHA256()).hex())
 
 
 def fingerprint(pem: str) -> str:
-    """SHA-256 of the first certificate in a PEM text, hexadecimal: to know one again without reading keys."""
+    """SHA-256 of the first certificate in a PEM text, hexadecimal: to know one again without reading keys.
+
+    Empty where there is none.
+    """
     import hashlib  # noqa: PLC0415
     import ssl  # noqa: PLC0415
 
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     first = pem[pem.index(begin) : pem.index(end) + len(end)] if begin in pem and end in pem else ""
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest() if first else ""
+    try:
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest() if first else ""
+    except ValueError:  # what is between the marks is no base 64
+        return ""
 
 
 def names_of(found: "x509.Certificate") -> list[str]:
@@ -164,18 +180,33 @@ def trusted(path: str) -> str:
     """
     text = _read(path).decode("ascii", "replace")
     if not fingerprint(text):
-        raise _unfit(path, "it holds no certificate in PEM form")
+        raise _unfit(path, "it holds no certificate in PEM form", hint=_SHOW)
     if len(text) > 3000:  # all of a function's environment may be 4 KB
-        raise _unfit(path, f"it has {len(text):,} characters, and at most 3,000 fit into a function's environment")
+        what = f"it has {len(text):,} characters, and at most 3,000 fit into a function's environment"
+        raise _unfit(path, what, hint="give only the authority that signs the provider's certificate")
     return text
+
+
+def _check_kind(private: object, path: str) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415
+
+    match private:
+        case rsa.RSAPrivateKey() if private.key_size in _RSA:
+            return
+        case ec.EllipticCurvePrivateKey() if private.curve.name in _CURVES:
+            return
+    why = "it takes RSA keys of 1,024 to 4,096 bits, and those on the curves P-256, P-384 and P-521"
+    raise _unfit(path, "ACM takes no keys of this kind", why, hint="have the certificate made anew with such a key")
 
 
 def _check_days(found: "x509.Certificate", path: str, now: float) -> None:
     moment = datetime.fromtimestamp(now, UTC)
     if found.not_valid_after_utc <= moment:
-        raise _unfit(path, f"the certificate expired on {found.not_valid_after_utc:%Y-%m-%d}")
+        what = f"the certificate expired on {found.not_valid_after_utc:%Y-%m-%d}"
+        raise _unfit(path, what, hint="--certificate-file with a renewed one, or --certificate requested")
     if found.not_valid_before_utc > moment:
-        raise _unfit(path, f"the certificate is not valid before {found.not_valid_before_utc:%Y-%m-%d %H:%M} UTC")
+        what = f"the certificate is not valid before {found.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+        raise _unfit(path, what, hint=f"wait until then, or set this machine's clock: now it says {moment:%H:%M} UTC")
 
 
 def _read(path: str, *, private: bool = False) -> bytes:
@@ -187,13 +218,13 @@ def _read(path: str, *, private: bool = False) -> bytes:
                 raise _unfit(path, "its private key can be read by others", why, hint=f"chmod 600 {path}")
             content = file.read(_LARGEST + 1)
     except OSError as error:
-        raise _unfit(path, "it cannot be read", error.strerror or str(error)) from error
+        raise _unfit(path, "it cannot be read", error.strerror or str(error), hint="check the path") from error
     if len(content) > _LARGEST:
-        raise _unfit(path, f"it is larger than {_LARGEST:,} bytes")
+        raise _unfit(path, f"it is larger than {_LARGEST:,} bytes", hint=_SHOW)
     return content
 
 
-def _unfit(path: str, what: str, why: str | None = None, *, hint: str | None = None) -> UsageError:
+def _unfit(path: str, what: str, why: str | None = None, *, hint: str) -> UsageError:
     return UsageError(f"{path} cannot be used: {what}", why=why, hint=hint, code="certificate")
 
 

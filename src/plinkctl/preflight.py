@@ -156,8 +156,12 @@ def check_zone(aws: Clients, zone_id: str, name: str) -> None:
         )
     domain = str(reply["HostedZone"]["Name"]).rstrip(".")
     if reply["HostedZone"].get("Config", {}).get("PrivateZone"):
-        why = "what is in it is seen inside its VPCs only, and AWS looks in public DNS"
-        raise PlinkError(f"the hosted zone {zone_id} of {domain} is private", why=why, code="wrong_zone")
+        raise PlinkError(
+            f"the hosted zone {zone_id} of {domain} is private",
+            why="what is in it is seen inside its VPCs only, and AWS looks in public DNS",
+            hint="name the public zone of the domain; aws route53 list-hosted-zones shows those there are",
+            code="wrong_zone",
+        )
     if name != domain and not name.endswith(f".{domain}"):
         raise PlinkError(
             f"the hosted zone {zone_id} does not own the name {name}",
@@ -173,15 +177,23 @@ def check_certificate(aws: Clients, arn: str, name: str) -> None:
     Raises:
         PlinkError: It is not.
     """
-    reply = aws.peek("acm", "describe_certificate", CertificateArn=arn)
+    region = arn.split(":")[3]
+    reply = aws.peek("acm", "describe_certificate", CertificateArn=arn) if region == aws.region else None
     if reply is None:
-        why = "a load balancer takes certificates of its own account and region only"
-        raise PlinkError(f"there is no certificate {arn} in {aws.region}", why=why, code="certificate")
+        raise PlinkError(
+            f"there is no certificate {arn} in {aws.region}",
+            why=f"a load balancer takes certificates of its own account and region only; the ARN says {region}",
+            hint=f"aws acm list-certificates --region {aws.region} shows those there are",
+            code="certificate",
+        )
     found = reply["Certificate"]
     names = list(dict.fromkeys([found["DomainName"], *found.get("SubjectAlternativeNames", ())]))
     if found["Status"] != "ISSUED":
         raise PlinkError(
-            f"the certificate {arn} cannot be used", why=f"its status is {found['Status']}", code="certificate"
+            f"the certificate {arn} cannot be used",
+            why=f"its status is {found['Status']}",
+            hint=f"name one that is issued; about this one: aws acm describe-certificate --certificate-arn {arn}",
+            code="certificate",
         )
     if not any(covers(one, name) for one in names):
         raise PlinkError(

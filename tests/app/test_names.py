@@ -10,11 +10,12 @@ from typing import Any
 import boto3
 import pytest
 from links import CONSUMER, DOMAIN, Stories, die_making, public_zone, secured
+from papers import paper
 
 from plinkctl.app import connections, proof, rebuild, teardown, up
 from plinkctl.app.look import status
 from plinkctl.app.picture import picture
-from plinkctl.errors import PlinkError, UsageError
+from plinkctl.errors import Exit, PlinkError, UsageError
 from plinkctl.link import SELF_SIGNED, Dns, Link, Network, Side, Tls
 from plinkctl.sandbox import remote
 from plinkctl.sandbox.daemon import Running
@@ -308,6 +309,7 @@ def test_a_record_that_somebody_else_wrote_is_not_touched(stories: Stories, sand
     publish(zone, name, "something of somebody")
     stories(up.both_up, link=secured(sandbox, zone, certificate=SELF_SIGNED))
     assert stories.last.failed["provider/txt-api-example-com"].code == "foreign"
+    assert stories.last.exit == 6
     assert records(zone) == {f"{name} TXT": '"something of somebody"'}
     take_down(stories)
     assert records(zone) == {f"{name} TXT": '"something of somebody"'}
@@ -384,21 +386,35 @@ def refused(stories: Stories, link: Link, use_case: Callable[..., Any] = up.both
     with pytest.raises(PlinkError) as caught:
         stories(use_case, link=link, **more)
     assert stories.last.writes == []
-    assert caught.value.hint or caught.value.why
+    assert caught.value.hint
+    assert caught.value.why
     return caught.value
 
 
 def test_wishes_that_cannot_come_true_are_refused_before_anything_is_made(
     stories: Stories, sandbox: Running, zone: str, account: Any
 ) -> None:
-    other = public_zone("provider", "example.org")
-    assert refused(stories, stories.provider(dns=dns(stories, zone_id=other))).code == "wrong_zone"
+    other, below = public_zone("provider", "example.org"), public_zone("provider", "shop.example.com")
+    for foreign in (other, below):  # a zone owns what is below it, and not its parent domain
+        assert refused(stories, stories.provider(dns=dns(stories, zone_id=foreign))).code == "wrong_zone"
+    vpc = account("provider").client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    place = {"VPCRegion": "us-east-1", "VPCId": vpc}
+    route53 = account("provider").client("route53")
+    hidden = route53.create_hosted_zone(Name="example.com", CallerReference="hidden", VPC=place)["HostedZone"]["Id"]
+    error = refused(stories, stories.provider(dns=dns(stories, zone_id=hidden.rpartition("/")[2])))
+    assert "is private" in error.message
     assert refused(stories, stories.provider(dns=dns(stories, zone_id="Z0NOWHERE"))).code == "no_zone"
     nameless = stories.provider(private_dns_name=None, tls=tls(stories, name=DOMAIN))
     assert refused(stories, nameless).code == "no_private_dns_name"
     missing = f"arn:aws:acm:us-east-1:111111111111:certificate/{'0' * 8}-0000-0000-0000-{'0' * 12}"
     assert refused(stories, stories.provider(tls=tls(stories, certificate=missing))).code == "certificate"
+    far = missing.replace("us-east-1", "eu-west-1")
+    assert "eu-west-1" in str(refused(stories, stories.provider(tls=tls(stories, certificate=far))).why)
     acm = account("provider").client("acm")
+    theirs = paper("www.example.com")
+    named = acm.import_certificate(Certificate=theirs.body, PrivateKey=theirs.key)["CertificateArn"]
+    error = refused(stories, stories.provider(tls=tls(stories, certificate=named)))
+    assert "is not for api.example.com" in error.message
     pending = acm.request_certificate(DomainName=DOMAIN, ValidationMethod="DNS")["CertificateArn"]
     error = refused(stories, stories.provider(tls=tls(stories, certificate=pending)))
     assert "PENDING_VALIDATION" in str(error.why)
@@ -414,7 +430,7 @@ def test_a_borrowed_vpc_must_answer_names(stories: Stories, account: Any) -> Non
     assert error.hint == f"aws ec2 modify-vpc-attribute --vpc-id {vpc_id} --enable-dns-hostnames"
 
 
-def test_https_without_a_name_to_ask_by_is_refused(stories: Stories, sandbox: Running) -> None:
+def test_what_a_service_without_a_name_cannot_give_is_refused(stories: Stories, sandbox: Running) -> None:
     plain = stories.provider(private_dns_name=None, allow=(CONSUMER,), tls=tls(stories, certificate=None))
     offered = stories(up.provider_up, link=plain)
     link = replace(stories.consumer(service_name=offered["service_name"], private_dns=False), provider=None)
@@ -422,6 +438,9 @@ def test_https_without_a_name_to_ask_by_is_refused(stories: Stories, sandbox: Ru
         stories(up.consumer_up, link=link, wait=False)
     assert caught.value.code == "no_server_name"
     assert stories.last.writes == []
+    asked = replace(stories.consumer(service_name=offered["service_name"], server_name=DOMAIN), provider=None)
+    error = refused(stories, asked, up.consumer_up, wait=False)
+    assert (error.code, error.exit) == ("no_private_dns_name", Exit.USAGE)
 
 
 def test_an_existing_load_balancer_gets_a_tls_listener_and_keeps_its_own(stories: Stories, account: Any) -> None:
