@@ -67,6 +67,30 @@ def test_a_made_access_list_denies_keeps_its_vpc_and_is_named_when_it_is_gone(
     ec2.delete_vpc(VpcId=vpc_id)
 
 
+# ------------------------------------------------------------------------------------------- NAT gateways
+
+
+def test_a_nat_gateway_holds_its_subnet_and_lets_go_of_all_when_it_is_deleted(
+    provider: Side, refused: Callable[..., str]
+) -> None:
+    ec2, _, subnets = vpc(provider)
+    allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    gateway = ec2.create_nat_gateway(SubnetId=subnets[0], AllocationId=allocation)["NatGateway"]
+    (where,) = gateway["NatGatewayAddresses"]
+    (eni,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[where["NetworkInterfaceId"]])["NetworkInterfaces"]
+    assert (eni["SubnetId"], eni["InterfaceType"], eni["RequesterManaged"]) == (subnets[0], "nat_gateway", True)
+    assert where["PrivateIp"] == eni["PrivateIpAddress"] == "10.0.0.4"
+    refused("DependencyViolation", ec2.delete_subnet, SubnetId=subnets[0])
+    again = {"SubnetId": subnets[1], "AllocationId": allocation}
+    refused("Resource.AlreadyAssociated", ec2.create_nat_gateway, **again)
+    ec2.delete_subnet(SubnetId=subnets[1])
+    ec2.delete_nat_gateway(NatGatewayId=gateway["NatGatewayId"])
+    assert "AssociationId" not in ec2.describe_addresses(AllocationIds=[allocation])["Addresses"][0]
+    ec2.release_address(AllocationId=allocation)
+    ec2.delete_subnet(SubnetId=subnets[0])
+    refused("NatGatewayNotFound", ec2.delete_nat_gateway, NatGatewayId="nat-00000000000000000")
+
+
 # --------------------------------------------------------------------------------------- networks at large
 
 

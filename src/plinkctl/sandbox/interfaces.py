@@ -26,7 +26,7 @@ from plinkctl.sandbox.manners.visibility import born
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Kind = Literal["endpoint", "nlb", "alb", "lambda"]
+Kind = Literal["endpoint", "nlb", "alb", "lambda", "nat"]
 
 #: AWS keeps the first four addresses of a subnet and the last for itself.
 _FIRST: Final = 4
@@ -64,6 +64,7 @@ _LOOKS: Final[dict[Kind, _Look]] = {
     "nlb": _Look("network_load_balancer", "amazon-aws", "amazon-elb"),
     "alb": _Look("interface", "amazon-elb", "amazon-elb"),
     "lambda": _Look("lambda", "amazon-aws", "amazon-lambda"),
+    "nat": _Look("nat_gateway", "amazon-aws", "amazon-vpc"),
 }
 
 

@@ -36,6 +36,7 @@ PARTS: Final = (
     "plinkctl.sandbox.ec2.network",
     "plinkctl.sandbox.ec2.defaults",
     "plinkctl.sandbox.ec2.access_lists",
+    "plinkctl.sandbox.ec2.nat",
     "plinkctl.sandbox.ec2.groups",
     "plinkctl.sandbox.ec2.listing",
     "plinkctl.sandbox.ec2.services",
