@@ -430,6 +430,30 @@ def test_a_borrowed_vpc_must_answer_names(stories: Stories, account: Any) -> Non
     assert error.hint == f"aws ec2 modify-vpc-attribute --vpc-id {vpc_id} --enable-dns-hostnames"
 
 
+def test_whoever_has_the_domain_in_a_vpc_already_is_named_and_left_alone(stories: Stories, account: Any) -> None:
+    """A hosted zone is AWS's to tell, when all else is done; another endpoint is seen before anything is made."""
+    ec2, route53 = (account("consumer").client(name) for name in ("ec2", "route53"))
+    vpc_id = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
+    subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.7.0.0/24", AvailabilityZoneId="use1-az1")["Subnet"]
+    place = {"VPCRegion": "us-east-1", "VPCId": vpc_id}
+    theirs = route53.create_hosted_zone(Name=DOMAIN, CallerReference="theirs", VPC=place)["HostedZone"]["Id"]
+    link = stories.consumer(network=Network(vpc_id=vpc_id, subnet_ids=(subnet["SubnetId"],)))
+    stories(up.both_up, link=link)
+    error = stories.last.failed["consumer/private-dns"]
+    assert (error.code, stories.last.exit) == ("domain_taken", Exit.FAILED)
+    assert vpc_id in str(error.why)
+    assert "list-hosted-zones-by-vpc" in str(error.hint)
+    route53.delete_hosted_zone(Id=theirs)
+    stories(up.both_up, link=link)
+    assert stories.last.changed == {"consumer/private-dns": "create"}
+
+    second = refused(stories, replace(link, name="second"))
+    assert second.code == "domain_taken"
+    assert "--no-private-dns-enabled" in str(second.hint)
+    take_down(stories)
+
+
 def test_what_a_service_without_a_name_cannot_give_is_refused(stories: Stories, sandbox: Running) -> None:
     plain = stories.provider(private_dns_name=None, allow=(CONSUMER,), tls=tls(stories, certificate=None))
     offered = stories(up.provider_up, link=plain)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from e2e_tools import CONSUMER, PROOF, Aws, make_bucket, network, zone_names
+
+from plinkctl.sandbox.remote import census
 
 if TYPE_CHECKING:
     from shells import Shell
@@ -90,16 +92,69 @@ def _ids(side: dict[str, list[dict[str, str]]], kind: str) -> list[str]:
 
 
 def test_private_dns_tls(shell: Shell, sandbox: Running) -> None:
-    route53 = Aws(sandbox).client("provider", "route53")
-    made = route53.create_hosted_zone(Name="example.com", CallerReference="x")["HostedZone"]["Id"]
-    zone = made.rpartition("/")[2]
-    before = Aws(sandbox).census()
+    aws = Aws(sandbox)
+    made = aws.client("provider", "route53").create_hosted_zone(Name="example.com", CallerReference="x")["HostedZone"]
+    zone, before = made["Id"].rpartition("/")[2], census(sandbox)
     options = ("-f", NAMES, "--dns-zone", zone, "--resolver", sandbox.dns)
-    done = shell.ok("up", *options)["verify"]
-    assert done["request"]["body"] == PROOF
-    assert done["request"]["tls"]["names"] == ["api.example.com"]
+    done = shell.ok("up", *options)
+    proven = done["verify"]["request"]
+    assert proven["body"] == PROOF
+    assert proven["tls"]["names"] == ["api.example.com"]
+    _as_promised(aws, zone, done)
     shell.ok("verify", "-f", NAMES)
     shell.ok("teardown", "-f", NAMES, "--yes")
-    assert Aws(sandbox).census() == before
-    left = {one["Type"] for one in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]}
-    assert left == {"NS", "SOA"}
+    assert census(sandbox) == before, "neither record, certificate, zone nor name is left"
+
+
+def _as_promised(aws: Aws, zone: str, done: dict[str, Any]) -> None:
+    """What a stranger with plain boto3 sees of it."""
+    ec2, elb, acm, route53 = (aws.client("provider", name) for name in ("ec2", "elbv2", "acm", "route53"))
+    (paper,) = _ids(done["provider"], "certificate")
+    (service,) = ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]
+    assert service["PrivateDnsName"] == "api.example.com"
+    proof = service["PrivateDnsNameConfiguration"]
+    assert (proof["State"], proof["Type"]) == ("verified", "TXT")
+
+    records = {
+        (one["Name"].rstrip("."), one["Type"]): one["ResourceRecords"][0]["Value"]
+        for one in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        if one["Type"] in {"TXT", "CNAME"} and not one["Name"].startswith("_plinkctl-")
+    }
+    certificate = acm.describe_certificate(CertificateArn=paper)["Certificate"]
+    cname = certificate["DomainValidationOptions"][0]["ResourceRecord"]
+    assert records == {
+        (f"{proof['Name']}.api.example.com", "TXT"): f'"{proof["Value"]}"',
+        (cname["Name"].rstrip("."), "CNAME"): cname["Value"].rstrip("."),
+    }
+    assert (certificate["DomainName"], certificate["Status"]) == ("api.example.com", "ISSUED")
+    tags = {tag["Key"]: tag["Value"] for tag in acm.list_tags_for_certificate(CertificateArn=paper)["Tags"]}
+    assert tags["Name"] == "plinkctl-private-dns-tls-provider-certificate-api-example-com"
+    assert {"plinkctl:link", "plinkctl:side", "plinkctl:node", "plinkctl:lineage", "plinkctl:op"} <= tags.keys()
+
+    balancers = {one["Type"]: one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]}
+    listeners = {
+        (kind, one["Port"]): one
+        for kind, arn in balancers.items()
+        for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+    }
+    assert {key: one["Protocol"] for key, one in listeners.items()} == {
+        ("application", 80): "HTTP",
+        ("application", 443): "HTTPS",
+        ("network", 80): "TCP",
+        ("network", 443): "TCP",
+    }
+    secured, redirect = listeners["application", 443], listeners["application", 80]["DefaultActions"][0]
+    assert secured["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+    assert [one["CertificateArn"] for one in secured["Certificates"]] == [paper]
+    assert (redirect["Type"], redirect["RedirectConfig"]["Protocol"]) == ("redirect", "HTTPS")
+    assert redirect["RedirectConfig"]["StatusCode"] == "HTTP_301"
+    behind = listeners["network", 443]["DefaultActions"][0]["TargetGroupArn"]
+    (group,) = elb.describe_target_groups(TargetGroupArns=[behind])["TargetGroups"]
+    assert (group["TargetType"], group["Protocol"], group["Port"]) == ("alb", "TCP", 443)
+    assert group["HealthCheckProtocol"] == "HTTPS"
+    (target,) = elb.describe_target_health(TargetGroupArn=behind)["TargetHealthDescriptions"]
+    assert target["Target"] == {"Id": balancers["application"], "Port": 443}
+
+    (endpoint,) = aws.client("consumer", "ec2").describe_vpc_endpoints()["VpcEndpoints"]
+    assert endpoint["PrivateDnsEnabled"] is True
+    assert "api.example.com" in {entry["DnsName"] for entry in endpoint["DnsEntries"]}

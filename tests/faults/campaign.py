@@ -144,9 +144,10 @@ class Campaign:
         for number, (what, image) in self._chosen(scene.images, share):
             self._held((name, "killed"), trials.killed, scene, what, image)
             other = number // (share * self.every) % 2 or share * self.every == 1
-            if other and name == "teardown" and "up" in self.scenes:
-                self._held((name, "killed, then up"), trials.killed_and_up, scene, what, image, self.scenes["up"])
-            elif other and name != "teardown":
+            made = name.replace("teardown", "up")
+            if other and made != name and made in self.scenes:
+                self._held((name, "killed, then up"), trials.killed_and_up, scene, what, image, self.scenes[made])
+            elif other and made == name:
                 self._held((name, "killed, then teardown"), trials.killed_and_taken_down, scene, what, image)
         for _, (what, image) in self._chosen(scene.lates, share):
             self._held((name, LATE), trials.killed, scene, f"{what} lands 5 s later", image)

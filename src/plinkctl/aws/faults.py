@@ -325,6 +325,10 @@ def _error(answer: AwsAnswer, nature: Nature) -> AwsError:
         case _N.QUOTA:
             hint = "ask for more in Service Quotas, or delete what is not needed; then run the same command again"
             return AwsError("an AWS quota is used up", answer=answer, nature=nature, hint=hint, code="quota")
+        case _ if "conflicting DNS domain" in answer.message:  # aws-facts.md 6.8
+            hint = "aws route53 list-hosted-zones-by-vpc shows whose it is; or leave consumer.private_dns out"
+            message = "the VPC has a DNS domain of that name already"
+            return AwsError(message, answer=answer, nature=nature, hint=hint, code="domain_taken")
         case _ if answer.code in _UNREACHABLE:
             hint = "check the region, the network and AWS_ENDPOINT_URL"
             return AwsError("cannot reach AWS", answer=answer, nature=nature, hint=hint, code="unreachable")
