@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -105,10 +106,10 @@ def _ask(running: Running, method: str, path: str, body: Any = None) -> Any:
             return _read(running, response)
     except urllib.error.HTTPError as error:
         said = _read(running, error)
-        why = said.get("error")
+        words = str(said.get("error") or f"the sandbox refused {method} {path}")
         if problems := said.get("problems"):
-            raise UsageError(str(why), problems=tuple(problems), code="bad_faults") from error
-        raise PlinkError(f"the sandbox refused {method} {path}", why=why) from error
+            raise UsageError(words, problems=tuple(problems), code="bad_faults") from error
+        raise (UsageError if error.code == HTTPStatus.BAD_REQUEST else PlinkError)(words) from error
     except OSError as error:
         raise PlinkError(
             f"the sandbox at {running.url} does not answer", why=str(error), hint=f"cat {running.log_file}"
