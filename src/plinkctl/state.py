@@ -56,7 +56,7 @@ class Record:
         tags: The user's own tags as last applied.
         needs: Node keys it holds: they must outlive it.
         borrowed: It was there before us: never changed, never deleted.
-        attempt: How often the create was sent.
+        attempt: How often the create was sent and may have taken effect: what AWS clearly refused does not count.
         sent_at: Seconds since the epoch of the last send whose outcome is not known, or None.
     """
 

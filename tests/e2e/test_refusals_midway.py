@@ -101,7 +101,7 @@ def test_a_missing_right_is_asked_for_once(shell: Shell, sandbox: Running) -> No
     state = json.loads((shell.folder / ".plinkctl/default/provider.json").read_text())
     subnets = [record for record in state["records"].values() if record["kind"] == "subnet"]
     assert Counter(meter.all())["CreateSubnet"] == len(subnets)
-    assert all(record["attempt"] == 1 and record["sent_at"] is None for record in subnets)
+    assert all(record["attempt"] == 0 and record["sent_at"] is None for record in subnets)
     resumed(shell, sandbox, *UP)
 
 

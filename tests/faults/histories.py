@@ -152,10 +152,12 @@ class History:
         self.house.tap.before = before
 
     def _rebuild(self, verdict: Verdict) -> None:
-        """Of what was under way only the state could tell; so nothing is, and all that is there shows."""
+        """Only the state could tell what was under way, and which tags the user had set (nothing-is-lost.md); so there
+        is none of it, and all that is there shows."""
         house = self.house
         house.clock.advance(120)
-        if house.in_doubt() or not house.records():
+        records = house.records().values()
+        if not records or house.in_doubt() or any(record["tags"] for record in records):
             return
         shutil.rmtree(house.states)
         house.states.mkdir(mode=0o700)

@@ -16,7 +16,7 @@ from plinkctl.aws.patience import poll
 from plinkctl.engine.steps import Call, Commit, Job, Step, holds, late, pause, plain
 from plinkctl.errors import AwsError, PlinkError, RefusedError, Stopped, TimedOutError, UntaggedError
 from plinkctl.events import Action, NodeActing
-from plinkctl.kinds.base import Attrs, Ctx, Kind, gone
+from plinkctl.kinds.base import Attrs, Ctx, gone
 from plinkctl.state import Phase, Record
 
 _RESENDS: Final = 5  # of a create whose answer was lost, before the user is asked to look
@@ -54,7 +54,7 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
     begun = job.clock.now()
     found: Attrs | None = None
     # Once an answer was lost, by us or by a process before us, a later clear no says nothing about that attempt.
-    doubt, look, resends, throttled = record.sent_at is not None, True, 0, 0
+    doubt, look, resends, refused, throttled = record.sent_at is not None, True, 0, 0, 0
     sent = -math.inf  # when this process sent it, on the clock nobody sets
     while True:
         if look:
@@ -82,9 +82,10 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
                 yield pause(job, 2.0 ** (resends - 1), f"the answer was lost ({error.answer.code}); looking", begun)
                 continue
             if (left := _patience_left(job, error, begun)) > 0:
-                look = False  # AWS said a clear no: nothing was made
+                look, refused = False, refused + 1  # AWS said a clear no: nothing was made
+                record = replace(record, attempt=before.attempt)
                 throttled = throttled + 1 if error.nature == Nature.THROTTLED else 0
-                seconds = _slower(throttled) if throttled else min(5.0, 1.0 + record.attempt)
+                seconds = _slower(throttled) if throttled else min(5.0, 1.0 + refused)
                 yield pause(job, min(seconds, left), f"AWS says {error.answer.code}", begun)
                 continue
             try:
@@ -92,7 +93,8 @@ def create(job: Job, record: Record) -> Generator[Step, Any, Record]:
                 break
             except PlinkError:
                 if error.nature != Nature.UNCLEAR and not doubt:
-                    yield Commit(replace(record, sent_at=None))  # nothing was made: nobody need ever look for it
+                    # Nothing was made: nobody need ever look for it.
+                    yield Commit(replace(record, attempt=before.attempt, sent_at=None))
                 raise
     record = replace(record, phase=Phase.CREATED, attrs=dict(found))
     yield Commit(record)
@@ -117,12 +119,13 @@ def _slower(times: int) -> float:
     return random.uniform(most / 2, most)  # noqa: S311
 
 
-def untold(kind: Kind, record: Record) -> float | None:
+def untold(record: Record) -> float | None:
     """When a send of this record's create went out that may still take effect unseen; None when none did.
 
-    Of several sends of a blind create one made what is recorded. The others may come late, and nothing stops them.
+    Of several sends one made what is recorded. The others may come late: of a blind create at any time, of one that a
+    name guards once that is free again.
     """
-    known = record.phase is not Phase.CREATING and not (kind.blind and record.attempt > 1)
+    known = record.phase is not Phase.CREATING and record.attempt <= 1
     return None if known else record.sent_at
 
 

@@ -51,7 +51,7 @@ def up(job: Job) -> Script:
         return
     params = {**record.params, **plain(_settings(job))}
     tags = dict(job.desk.user_tags)
-    wanted = replace(wanted, phase=Phase.READY, sent_at=untold(job.kind, record), params=params, tags=tags)
+    wanted = replace(wanted, phase=Phase.READY, sent_at=untold(record), params=params, tags=tags)
     if wanted != record:
         yield Commit(wanted)
     yield done(job, action, wanted.id, begun, changed=action is not Action.CHECK)
@@ -63,7 +63,7 @@ def down(job: Job) -> Script:
     record = job.record
     if record is None or not record.live:
         return
-    absent = replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(job.kind, record), needs=())
+    absent = replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(record), needs=())
     if record.borrowed or job.kind.attached:
         yield Commit(absent)
         yield done(job, Action.FORGET, record.id, begun, changed=False)
@@ -86,7 +86,7 @@ def down(job: Job) -> Script:
     yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.DELETE, detail=record.id)
     yield Call(lambda: delete(job, ctx, attrs))
     yield Call(lambda: until_gone(job, ctx, attrs))
-    yield Commit(replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(job.kind, record), needs=()))
+    yield Commit(replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(record), needs=()))
     yield done(job, Action.DELETE, record.id, begun, changed=True)
 
 
@@ -108,7 +108,7 @@ def _standing(job: Job) -> Generator[Step, Any, tuple[Record | None, Seen | None
         yield from down(job)
         return job.record, None
     if seen.presence is Presence.ABSENT or outdated:
-        record = replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(job.kind, record))
+        record = replace(record, phase=Phase.ABSENT, attrs={}, sent_at=untold(record))
         yield Commit(record)
         return record, None
     yield Confirmed(record)
