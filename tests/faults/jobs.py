@@ -16,7 +16,7 @@ from campaign import Campaign
 from families import HEAVY, LIGHT
 from histories import History
 from house import House
-from killing_at_requests import COMMANDS, RealKills
+from killing_at_requests import COMMANDS, RealKills, real_kills
 from scenes import PLAYS, Scene, scenes
 from tally import Tally
 from trial import Trials
@@ -30,7 +30,7 @@ DISKS: Final = "file system"
 MUTANTS: Final = "mutants"
 REAL: Final = "real processes"
 
-_WRITERS: Final = ("provider up", "consumer up", "up", "up after a change", "teardown")
+_READERS: Final = ("accept", "verify", "up on existing")  # they write nothing that lasts, or next to nothing
 _AT_ONCE: Final = 10  # histories in one job
 _PARTS: Final = 6  # of a job that would be long
 
@@ -62,21 +62,24 @@ def jobs(*, every: int, histories: range, real: int = 0) -> list[Job]:
         real: Real processes are killed at one request of so many; 0 for none.
     """
     parts = [(n, _PARTS) for n in range(_PARTS)] if every < _PARTS else [(0, 1)]
-    halves = range(_PARTS) if real < _PARTS else [0]
-    found = [Job("killed_for_real", name, (real, (n, len(halves)))) for name in COMMANDS for n in halves if real]
-    found += [Job("file_system", name) for name in crash_states.STORIES]
+    found = [Job("file_system", name) for name in crash_states.STORIES]
     found += [Job("mutant", name) for name in mutants.MUTANTS]
     struck: list[Job] = []
-    for name in PLAYS:
+    for number, name in enumerate(PLAYS):
         struck += [Job(what, name, part) for what in ("kills", "stops", "clocks") for part in parts]
         struck += [Job("faults", name, part) for part in parts]
-        struck += [Job("one_fault", name, family.name) for family in HEAVY]
-        if name in _WRITERS:
+        # In a sample, what ends a run is held in the two longest and, in turn, in one of the others.
+        whole = every < _PARTS or name in ("up", "teardown")
+        heavy = [family for n, family in enumerate(HEAVY) if whole or n % len(PLAYS) == number]
+        struck += [Job("one_fault", name, family.name) for family in heavy]
+        if name not in _READERS:
             struck += [Job("disks", name, part) for part in parts]
             struck += [Job("second", name)]
     struck += [Job("strangers", "up")]
     seeds = [Job("histories", "seeds", histories[n : n + _AT_ONCE]) for n in range(0, len(histories), _AT_ONCE)]
-    return found + list(_evenly(struck, seeds))
+    halves = range(_PARTS) if real < _PARTS else [0]
+    for_real = [Job("killed_for_real", name, (real, (n, len(halves)))) for name in COMMANDS for n in halves if real]
+    return [*found, *_evenly(struck, seeds), *for_real]
 
 
 def _evenly(many: list[Job], few: list[Job]) -> Iterator[Job]:
@@ -190,7 +193,7 @@ class Bench:
         self._leave_house()
         if self._real is None:
             folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="plinkctl-")))
-            self._real = self._open.enter_context(RealKills(folder))
+            self._real = self._open.enter_context(real_kills(folder))
         every, part = more
         for what, wrong in self._real.cases(name, every=every, part=part):
             if wrong is None:

@@ -7,6 +7,7 @@ requests are under way as the walk has just then.
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -17,6 +18,7 @@ from house import Command, House, changed_up, take_down, up_, verify
 from killing import Ended, forked
 
 from plinkctl.sandbox import daemon, remote
+from plinkctl.sandbox.daemon import Running
 
 #: What is killed, and whether it begins from a link that is up.
 COMMANDS: Final[dict[str, tuple[Command, bool]]] = {
@@ -47,30 +49,34 @@ class Arrival:
         return ("before",) if self.action.partition(":")[2].startswith(_READS) else ("before", "after", "reply")
 
 
+@contextmanager
+def real_kills(folder: Path) -> Iterator["RealKills"]:
+    """The same in a sandbox of its own, in that folder; this process points at it meanwhile."""
+    running = daemon.start(folder / "sandbox", "instant", parent_pid=os.getpid())
+    before = dict(os.environ)
+    try:
+        os.environ.update(daemon.environment(running))
+        yield RealKills(running, folder)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        daemon.stop(running.folder)
+
+
 class RealKills:
-    """A sandbox of its own, and processes that are killed in it. Use as a context manager.
+    """Processes that are killed in a sandbox.
 
     Args:
-        folder: Empty; for the sandbox and the states.
+        running: The sandbox, which this process points at; what is in it goes.
+        folder: For the states.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._number = folder, 0
+    def __init__(self, running: Running, folder: Path) -> None:
+        self._running, self._folder, self._number = running, folder, 0
         self._arrivals: dict[str, list[Arrival]] = {}
         self._goals: dict[str, object] = {}
-
-    def __enter__(self) -> "RealKills":
-        self._running = daemon.start(self._folder / "sandbox", "instant", parent_pid=os.getpid())
-        self._before = dict(os.environ)
-        os.environ.update(daemon.environment(self._running))
-        remote.reset(self._running)
+        remote.reset(running)
         self._empty = census()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        os.environ.clear()
-        os.environ.update(self._before)
-        daemon.stop(self._running.folder)
 
     def cases(
         self, name: str, *, every: int = 1, part: tuple[int, int] = (0, 1)
@@ -84,7 +90,7 @@ class RealKills:
         """
         every_case = [(arrival, moment) for arrival in self._undisturbed(name) for moment in arrival.moments]
         first, parts = part
-        for arrival, moment in every_case[::every][first::parts]:
+        for arrival, moment in every_case[min(every // 2, len(every_case) - 1) :: every][first::parts]:
             what = f"{name}: killed {moment} {arrival.account} {arrival.action} #{arrival.nth}"
             yield what, self._case(name, arrival, moment)
 

@@ -1,7 +1,10 @@
 """What is kept of a campaign, and what is written and said of it: from the figures alone."""
 
+import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final
 
 from campaign import OTHERS
@@ -13,23 +16,35 @@ from scenes import PLAYS
 from tally import INVARIANTS, Tally
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "reliability.md"
+README: Final = Path(__file__).parents[2] / "README.md"
 KEPT: Final = PAGE.with_suffix(".json")
+_BEGIN, _END = "<!-- faults:begin -->", "<!-- faults:end -->"
 Pair = tuple[int, int]
 
 
-def figures(tally: Tally, *, command: str, every: int, real: int, seconds: float, cut: int) -> dict[str, Any]:
+def figures(tally: Tally, *, command: str, seconds: float, cut: int) -> dict[str, Any]:
     """What is kept: plain JSON.
 
     Args:
         tally: What came of everything.
         command: By which it was held.
-        every: One case of so many was held.
-        real: The same of the real processes; 0 for none of them.
         seconds: Real ones.
         cut: Jobs that were not begun or not finished.
     """
-    given = {"command": command, "every": every, "real": real, "seconds": round(seconds), "cut": cut}
-    return given | tally.to_json()
+    return {"commands": [command], "seconds": round(seconds), "cut": cut} | tally.to_json()
+
+
+def added(kept: Any, more: Any) -> Any:
+    """Both counted together: numbers are added, lists joined. What is held of one command counts its requests once."""
+    match kept, more:
+        case dict(), dict():
+            once = {name: kept[name] | more[name] for name in ("requests", "equal") if name in kept and name in more}
+            both = {name: added(kept[name], more[name]) if name in more else kept[name] for name in kept}
+            return more | both | once
+        case [int(), int()], [int(), int()]:
+            return [a + b for a, b in zip(kept, more, strict=True)]
+        case _:
+            return kept + more
 
 
 def _of(kept: dict[str, Any], about: Iterable[str]) -> Pair:
@@ -62,11 +77,26 @@ def line(kept: dict[str, Any]) -> str:
         f"file-system states {_ratio(_of(kept, [DISKS]))}",
         f"mutants killed {_ratio(_of(kept, [MUTANTS]))}",
     ]
-    if kept["real"]:
-        parts.append(f"real processes killed {_ratio(_of(kept, [REAL]))}")
+    if (real := _of(kept, [REAL]))[1]:
+        parts.append(f"real processes killed {_ratio(real)}")
     if kept["cut"]:
         parts.append(f"not finished for lack of time {kept['cut']} jobs")
     return "; ".join([*parts, f"{kept['seconds']:,} s"])
+
+
+def write(kept: dict[str, Any]) -> None:
+    """The figures, the page, and the figure in the README."""
+    text = json.dumps(kept, indent=1)
+    KEPT.write_text(re.sub(r"\[\s+(\d+),\s+(\d+)\s+\]", r"[\1, \2]", text) + "\n")
+    PAGE.write_text(page(kept))
+    README.write_text(in_readme(README.read_text(), kept))
+
+
+def in_readme(text: str, kept: dict[str, Any]) -> str:
+    """The README with this figure between its marks."""
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    return f"{before}{begin}\n{fill(line(kept), 120)}\n{end}{after}"
 
 
 def _table(head: str, rows: Iterable[str]) -> str:
@@ -76,18 +106,11 @@ def _table(head: str, rows: Iterable[str]) -> str:
 
 def page(kept: dict[str, Any]) -> str:
     """The whole page."""
-    every, real, red = kept["every"], kept["real"], kept["red"]
-    held = (
-        "Every case was held." if every == 1 else f"One case of {every} was held, evenly chosen, and one of each kind."
-    )
-    if kept["cut"]:
-        held += f" For lack of time {kept['cut']} jobs were not finished."
+    red, real = kept["red"], _of(kept, [REAL])
     wrong = "\n".join(["## What was wrong", "", *(f"- {said.splitlines()[0][:300]}" for said in red[:50]), "", ""])
-    sample = "all of them" if real == 1 else f"one case of {real}"
     return _PAGE.format(
         line=line(kept),
-        command=kept["command"],
-        held=held,
+        commands="\n".join(kept["commands"]),
         wrong=wrong if red else "",
         scenes=_table(
             "command | its requests | cases passed of cases run",
@@ -97,7 +120,7 @@ def page(kept: dict[str, Any]) -> str:
             "what befalls a command | cases passed of cases run",
             (f"{what} | {_ratio(_what(kept, what, PLAYS))}" for what in (*(f.name for f in PACKED), *OTHERS)),
         ),
-        equal=f"{kept['equal']:,}",
+        equal=f"{sum(kept['equal'].values()):,}",
         invariants=_table(
             "invariant | what must hold | column | cases that broke it",
             (f"{key} | {said} | {column} | {kept['broken'].get(key, 0)}" for key, (column, said) in INVARIANTS.items()),
@@ -111,7 +134,7 @@ def page(kept: dict[str, Any]) -> str:
             "line of the recipe that is switched off | seen",
             (f"{name} | {'yes' if _what(kept, name, [MUTANTS]) == (1, 1) else 'no'}" for name in SWITCHED_OFF),
         ),
-        real=f"Held were {sample}: {_ratio(_of(kept, [REAL]))} passed." if real else "None was held in this run.",
+        real=f"{_ratio(real)} passed." if real[1] else "None was held.",
         unreached=f"{kept['unreached']:,}",
     )
 
@@ -121,11 +144,12 @@ _PAGE: Final = """# Reliability, in figures
 {line}
 
 ```sh
-{command}
+{commands}
 ```
 
-{held} The promise, and how it is kept: [how nothing is lost](../explanation/nothing-is-lost.md).
-This page is written by that command (`--write`) from what it saw. `--every 1` holds every case, and takes hours.
+The promise, and how it is kept: [how nothing is lost](../explanation/nothing-is-lost.md). This page is written by that
+command from what it saw (`--write`), or by several, one after the other (`--add`). `--every N` holds one fault case of
+N, evenly chosen; without it every case is held, and that takes hours.
 
 {wrong}## What is done
 
@@ -174,7 +198,7 @@ the very same trial is green with it.
 ## Real processes
 
 Real processes, connections and time: the sandbox kills the process with `kill -9` at a request, before the effect,
-after it, or when it is answered (`--real N` holds one case of N). {real}
+after it, or when it is answered (`--real N` holds one case of N; `--real 1` all). {real}
 
 ## How to read it
 

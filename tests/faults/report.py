@@ -5,6 +5,8 @@
 
 import argparse
 import json
+import shlex
+import signal
 import sys
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "stores"))
 
 from jobs import Job, jobs
-from reliability import KEPT, PAGE, figures, line, page, passed
+from reliability import KEPT, PAGE, added, figures, line, passed, write
 from tally import Tally
 from workers import spread
 
@@ -30,6 +32,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="processes  [default: 2]")
     parser.add_argument("--minutes", type=float, help="begin nothing new after so many  [default: no end]")
     parser.add_argument("--write", action="store_true", help=f"write docs/reference/{PAGE.name} and {KEPT.name}")
+    parser.add_argument("--add", action="store_true", help="count it together with what is kept already")
     return parser.parse_args()
 
 
@@ -58,24 +61,25 @@ def _tell(words: str) -> None:
 def main() -> int:
     """Hold it all; the exit code is 0 when nothing is red."""
     given = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.monotonic()
     every_job = jobs(every=given.every, histories=range(given.first, given.first + given.histories), real=given.real)
     wanted = [job for job in every_job if given.only in str(job)]
     done = spread(wanted, every=given.every, workers=given.workers, minutes=given.minutes, tell=_Progress(len(wanted)))
     kept = figures(
         done.tally,
-        command=".venv/bin/python tests/faults/report.py " + " ".join(sys.argv[1:]),
-        every=given.every,
-        real=given.real,
+        command=shlex.join([".venv/bin/python", "tests/faults/report.py", *sys.argv[1:]]),
         seconds=time.monotonic() - begun,
         cut=len(done.cut),
     )
+    if given.add and KEPT.exists():
+        before = json.loads(KEPT.read_text())
+        kept = added(before, kept) if wanted else before
     for said in kept["red"]:
         _tell(f"red: {said}")
     sys.stdout.write(f"{line(kept)}\n")
     if given.write:
-        KEPT.write_text(json.dumps(kept, indent=1) + "\n")
-        PAGE.write_text(page(kept))
+        write(kept)
     return 0 if passed(kept) else 1
 
 

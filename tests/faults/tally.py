@@ -80,19 +80,6 @@ class Tally:
         """All cases."""
         return self.cases.total()
 
-    def of(self, kinds: Iterable[str]) -> tuple[int, int]:
-        """Cases passed and cases run of what befell a command, whichever it was."""
-        wanted = set(kinds)
-        run = sum(n for (_, what), n in self.cases.items() if what in wanted)
-        return run - sum(n for (_, what), n in self.failed.items() if what in wanted), run
-
-    def by(self, place: int) -> dict[str, tuple[int, int]]:
-        """Cases passed and cases run, by command (0) or by what befell it (1)."""
-        names = sorted({kind[place] for kind in self.cases})
-        run = {name: sum(n for kind, n in self.cases.items() if kind[place] == name) for name in names}
-        red = {name: sum(n for kind, n in self.failed.items() if kind[place] == name) for name in names}
-        return {name: (run[name] - red[name], run[name]) for name in names}
-
     def to_json(self) -> dict[str, Any]:
         """As it is kept."""
         return {
@@ -101,5 +88,5 @@ class Tally:
             "red": self.red,
             "unreached": len(self.unreached),
             "requests": self.requests,
-            "equal": sum(self.equal.values()),
+            "equal": dict(self.equal),
         }

@@ -9,6 +9,7 @@ import killing
 import pytest
 from census import census
 from killing import BOTH, Ended, Moment, both_up, forked, take_down
+from killing_at_requests import RealKills
 
 from plinkctl.sandbox import daemon, remote
 from plinkctl.sandbox.daemon import Running
@@ -18,7 +19,10 @@ OK = Ended(0)
 KILLED = Ended(None)
 UP_WRITES = 129  # of an undisturbed `up`; asserted below, so that a new node widens the range
 DOWN_WRITES = 57
-EVERY = range(1, UP_WRITES + 1)
+ALL = bool(os.environ.get("PLINKCTL_TEST_ALL"))
+MOMENTS: tuple[Moment, ...] = ("before", "after")
+EVERY = [(die_at, moment) for die_at in range(1, UP_WRITES + 1) for moment in MOMENTS]
+CASES = EVERY if ALL else EVERY[::25]  # an odd number, so that the moments take turns
 
 
 @pytest.fixture
@@ -61,8 +65,7 @@ def test_teardown_killed_after_each_of_its_writes_in_turn_leaves_nothing(empty: 
     assert census() == before
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("die_at", EVERY[:: 1 if os.environ.get("PLINKCTL_TEST_ALL") else 12])
+@pytest.mark.parametrize(("die_at", "moment"), CASES)
 def test_up_killed_in_full_flight_ends_in_the_same_world(
     empty: Running, tmp_path: Path, die_at: int, moment: Moment
 ) -> None:
@@ -78,7 +81,15 @@ def test_up_killed_in_full_flight_ends_in_the_same_world(
     assert census() == before
 
 
-@pytest.mark.parametrize("die_at", range(4, UP_WRITES, 20))
+@pytest.mark.parametrize("name", ["up", "teardown"])
+def test_a_process_that_the_sandbox_kills_at_a_request(empty: Running, tmp_path: Path, name: str) -> None:
+    """One request, or one of 20 with PLINKCTL_TEST_ALL=1; all of them: `report.py --real 1`."""
+    cases = list(RealKills(empty, tmp_path).cases(name, every=20 if ALL else 150))
+    assert {what: wrong for what, wrong in cases if wrong} == {}
+    assert any(wrong is not None for _, wrong in cases), "no process was killed"
+
+
+@pytest.mark.parametrize("die_at", range(4, UP_WRITES, 20 if ALL else 40))
 def test_what_aws_hides_still_is_taken_away_all_the_same(
     empty: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, die_at: int
 ) -> None:

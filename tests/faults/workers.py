@@ -11,8 +11,8 @@ from typing import Any, Final
 from jobs import Bench, Job
 from tally import Tally
 
-#: Real seconds without a word after which a process is taken for lost; a trial takes one to twenty.
-_SILENCE: Final = 600.0
+#: Real seconds without a word after which a process is taken for lost; to tell a red history in short takes minutes.
+_SILENCE: Final = 1800.0
 _new: Final = multiprocessing.get_context("spawn")  # none is forked off a process that has threads
 
 
@@ -27,7 +27,7 @@ class Spread:
 def spread(
     jobs: list[Job], *, every: int, workers: int, minutes: float | None, tell: Callable[[Job, Tally | str], None]
 ) -> Spread:
-    """Hold all jobs, in that order, as far as the time allows.
+    """Hold all jobs, in that order, as far as the time allows; Ctrl-C ends it at once, with what was counted.
 
     Args:
         jobs: What is to be held.
@@ -38,7 +38,7 @@ def spread(
     """
     ends = time.monotonic() + minutes * 60 if minutes is not None else float("inf")
     waiting, done = list(jobs), Spread()
-    hands = [_Hand(every, ends) for _ in range(max(1, min(workers, len(jobs))))]
+    hands = [_Hand(every, ends) for _ in range(min(max(1, workers), len(jobs)))]
     try:
         while True:
             for hand in hands:
@@ -55,6 +55,8 @@ def spread(
                     done.cut += [job] if time.monotonic() >= ends else []
                 if said is not None:
                     tell(job, said)
+    except KeyboardInterrupt:  # as if the time were up, but at once
+        done.cut += [hand.job for hand in hands if hand.job is not None]
     finally:
         for hand in hands:
             hand.dismiss()

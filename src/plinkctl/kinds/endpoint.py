@@ -90,9 +90,12 @@ class Endpoint(Ec2Kind):
         )
 
     def delete(self, ctx: Ctx, attrs: Attrs) -> None:
-        """DeleteVpcEndpoints, once: it shares a bucket of 4 calls with the other endpoint calls (aws-facts.md 9.1)."""
+        """DeleteVpcEndpoints, once: it shares a bucket of 4 calls with the other endpoint calls (aws-facts.md 9.1).
+
+        One that a read does not show is deleted all the same: the read may lag, and the next ones may as well.
+        """
         item = self.one(ctx, VpcEndpointIds=[attrs["id"]])
-        if item is None or str(item["State"]).lower() in {"deleting", "deleted"}:
+        if item is not None and str(item["State"]).lower() in {"deleting", "deleted"}:
             return
         try:
             ctx.aws.write("ec2", "delete_vpc_endpoints", VpcEndpointIds=[attrs["id"]])

@@ -5,7 +5,7 @@ request is the proof; the checks before it say why it could not come.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -176,8 +176,8 @@ def _endpoint(consumer: Half) -> Check:
         consumer,
         layer="endpoint",
         name=name,
-        look=lambda aws: str(
-            aws.read("ec2", "describe_vpc_endpoints", VpcEndpointIds=[record.id])["VpcEndpoints"][0]["State"]
+        look=lambda aws: _only(
+            aws.read("ec2", "describe_vpc_endpoints", VpcEndpointIds=[record.id])["VpcEndpoints"], "State"
         ),
         good="available",
         identifier=record.id,
@@ -199,10 +199,11 @@ def _service(provider: Half | None) -> Check:
         provider,
         layer="service",
         name=name,
-        look=lambda aws: str(
+        look=lambda aws: _only(
             aws.read("ec2", "describe_vpc_endpoint_service_configurations", ServiceIds=[record.id])[
                 "ServiceConfigurations"
-            ][0]["ServiceState"]
+            ],
+            "ServiceState",
         ),
         good="available",
         identifier=record.id,
@@ -229,7 +230,8 @@ def openness(provider: Half | None) -> Check:
         return Check(layer="service", name=name, side=_P, result="unknown", detail=str(error.why))
     more = sorted({str(item["Principal"]) for item in found} - wanted)
     told = ["anybody (*) may ask to connect" if "*" in more else f"also allowed: {', '.join(more)}"] if more else []
-    if record.params.get("acceptance_required") and not described["ServiceConfigurations"][0]["AcceptanceRequired"]:
+    accepting = any(not one["AcceptanceRequired"] for one in described["ServiceConfigurations"])  # none: not seen now
+    if record.params.get("acceptance_required") and accepting:
         told.append("nobody has to be accepted any more")
     if told:
         detail = f"{'; '.join(told)}; plinkctl did not do that"
@@ -324,7 +326,7 @@ def _described(
     *,
     layer: str,
     name: str,
-    look: Callable[[Clients], str],
+    look: Callable[[Clients], str | None],
     good: str,
     identifier: str,
     fixes: Mapping[str, str],
@@ -338,13 +340,20 @@ def _described(
         seen = look(half.aws)
     except AwsError as error:
         _pass_on(error)
-        if gone(error):
-            detail = f"{identifier} does not exist"
-            return Check(layer=layer, name=name, side=side, result="failed", detail=detail, fix=missing)
-        return Check(layer=layer, name=name, side=side, result="unknown", detail=str(error.why))
+        if not gone(error):
+            return Check(layer=layer, name=name, side=side, result="unknown", detail=str(error.why))
+        seen = None
+    if seen is None:
+        detail = f"{identifier} does not exist"
+        return Check(layer=layer, name=name, side=side, result="failed", detail=detail, fix=missing)
     result = "ok" if seen.lower() == good else "failed"
     fix = "" if result == "ok" else fixes.get(seen.lower().partition(" ")[0], missing)
     return Check(layer=layer, name=name, side=side, result=result, detail=f"{identifier} is {seen}", fix=fix)
+
+
+def _only(found: Sequence[Mapping[str, Any]], key: str) -> str | None:
+    """What the one that was asked for says; None where AWS shows none, as a lagging read does without an error."""
+    return str(found[0][key]) if found else None
 
 
 def _pass_on(error: AwsError) -> None:

@@ -83,8 +83,10 @@ def _addresses(consumer: Half) -> set[str] | None:
     if record is None or consumer.aws is None:
         return None
     try:
-        found = consumer.aws.read("ec2", "describe_vpc_endpoints", VpcEndpointIds=[record.id])["VpcEndpoints"][0]
-        ids = found["NetworkInterfaceIds"]
+        found = consumer.aws.read("ec2", "describe_vpc_endpoints", VpcEndpointIds=[record.id])["VpcEndpoints"]
+        if not found:  # a lagging read, or it is gone
+            return None
+        ids = found[0]["NetworkInterfaceIds"]
         interfaces = consumer.aws.read("ec2", "describe_network_interfaces", NetworkInterfaceIds=ids)
     except AwsError:
         return None
