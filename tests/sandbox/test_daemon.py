@@ -338,9 +338,8 @@ def test_the_clock_of_a_running_sandbox_can_be_moved(start: Callable[..., daemon
     assert remote.set_clock(running, speed=0)["clock"]["speed"] == 0
     before = remote.status(running)["clock"]["now"]
     assert remote.set_clock(running, advance=3600)["clock"]["now"] > before
-    with pytest.raises(PlinkError, match="refused") as caught:
+    with pytest.raises(UsageError, match="0 or more"):
         remote.set_clock(running, advance=-1)
-    assert "0 or more" in str(caught.value.why)
 
 
 def test_a_sandbox_that_is_gone_is_said_to_be(folder: Path, start: Callable[..., daemon.Running]) -> None:

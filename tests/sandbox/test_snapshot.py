@@ -335,7 +335,7 @@ def test_a_throw_away_sandbox_puts_nothing_aside_and_passes_nothing_over(
     running = start(keep=False)
     Account(running, "provider").client("ec2").create_vpc(CidrBlock="10.9.0.0/16")
     assert remote.status(running)["kept"] is None
-    with pytest.raises(PlinkError, match="refused"):
+    with pytest.raises(PlinkError, match="not put aside"):
         remote.keep(running)
     daemon.stop(folder)
     assert sorted(file.name for file in folder.iterdir()) == ["lock", "log"]
