@@ -1,6 +1,6 @@
 """Random histories: those that were red once, for ever, and some more; `report.py` plays two thousand.
 
-The figure of each is a few seconds, so that a commit sees two of them; PLINKCTL_TEST_ALL=1 plays all and some seeds.
+Each takes a few seconds, so that a commit sees one of them; PLINKCTL_TEST_ALL=1 plays all and some seeds.
 """
 
 import os
@@ -16,6 +16,9 @@ ALL = bool(os.environ.get("PLINKCTL_TEST_ALL"))
 
 ONCE_RED: dict[str, Tale] = {
     "tags that a killed run had set stay": Tale((Do("up_", Killed(19, "after")), Do("changed_up", Killed(32)))),
+    "a log group comes late, after it was taken away": Tale(
+        (Do("up_", Struck(((10, "effect 30 s late"),))), Do("take_down"))
+    ),
 }
 
 
