@@ -140,10 +140,10 @@ class Campaign:
 
     def kills(self, name: str, *, share: int = 1) -> None:
         """The process dies at every instant that differs from others, and the same command, or another, goes on."""
-        scene, trials = self.scenes[name], self.trials
+        scene, trials, step = self.scenes[name], self.trials, share * self.every
         for number, (what, image) in self._chosen(scene.images, share):
             self._held((name, "killed"), trials.killed, scene, what, image)
-            other = number // (share * self.every) % 2 or share * self.every == 1
+            other = number // step % 2 or step == 1 or len(scene.images) <= step
             made = name.replace("teardown", "up")
             if other and made != name and made in self.scenes:
                 self._held((name, "killed, then up"), trials.killed_and_up, scene, what, image, self.scenes[made])
