@@ -258,14 +258,18 @@ def test_two_parties_with_the_record_printed_and_pasted(
     assert records(zone) == {f"{proof_record['name']} TXT": f'"{proof_record["value"]}"'}, "pasted by hand, so not ours"
 
 
-def test_a_zone_in_a_third_account_is_written_to_through_its_profile(
+def test_a_wildcard_is_proven_in_a_third_account_through_its_profile(
     stories: Stories, sandbox: Running, account: Any
 ) -> None:
     theirs = public_zone("consumer", "example.org")
-    link = stories.provider(private_dns_name="api.example.org", dns=dns(stories, zone_id=theirs, profile="consumer"))
+    link = stories.provider(
+        private_dns_name="*.example.org",
+        dns=dns(stories, zone_id=theirs, profile="consumer"),
+        tls=tls(stories, name="api.example.org"),
+    )
     stories(up.both_up, link=link)
     assert stories.last.exit == 0, stories.last.errors
-    proven(stories, link)
+    assert "https://api.example.org/" in details(proven(stories, link), "names")[0]
     take_down(stories)
     assert records(theirs, "consumer") == {}
 

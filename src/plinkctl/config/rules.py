@@ -179,7 +179,8 @@ def _names(view: View) -> Iterator[Problem]:
     key = ("provider", "tls", "certificate")
     sound = view.sound("provider", "tls", "name") and view.sound("provider", "private_dns_name")
     if view.get(*key) and sound and not name and (not private or private.startswith("*.")):
-        yield view.tree.problem(key, "for which name? give tls.name, or private_dns_name if it is no wildcard")
+        text = "for which name? give tls.name (--certificate-name), or a private_dns_name that is no wildcard"
+        yield view.tree.problem(key, text)
     key = ("provider", "dns", "profile")
     if view.get(*key) and not view.get("provider", "dns", "zone_id") and view.sound("provider", "dns", "zone_id"):
         yield view.tree.problem(key, "is of no use without zone_id, the hosted zone of that account")
