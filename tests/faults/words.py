@@ -17,6 +17,7 @@ _RANDOM: Final = re.compile(
     r"|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|/[0-9a-f]{16}\b|/\d{15}\b|(?<=>)-(?:[a-z0-9]{8,16}(?:-[0-9a-f-]{27})?|\d+)(?=[-.\"])|\bA[A-Z]{3}[A-Z0-9]{16,17}\b|\b10\.\d+\.\d+\.\d+(?!/|\.|\d)|\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b"
     # certificates, hosted zones, and the names and values that prove a domain
+    r"|\bLS0tLS1CRUdJTi[\w+/=]+"
     r"|-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----|\bZ[A-Z0-9]{12,32}\b|\bC[A-Z0-9]{20}\b"
     r"|\b_[0-9a-f]{20,32}\b|\bvpce:[0-9a-f]{20}\b|\b[a-z]{10}(?=\.acm-validations)"
     r"|\b20\d\d-\d\d-\d\d[T ][\d:.]+(?:Z|\+[\d:]+)?|\bip-10-\d+-\d+-\d+\b|\b\d{13}\b|\b1\d{9}\.\d+\b",
