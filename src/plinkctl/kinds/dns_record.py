@@ -61,18 +61,25 @@ class DnsRecord(Kind):
         return Seen(presence=Presence.READY, attrs=told)
 
     def delete(self, ctx: Ctx, attrs: Attrs) -> None:
-        """DELETE wants the exact content. A record that somebody changed is theirs now: only our mark goes."""
+        """DELETE wants the exact content. A record that somebody changed is theirs now: only our mark goes.
+
+        Where a read does not show the mark, which may be late, both are deleted as they were made: Route 53 applies a
+        batch whole or not at all, so without our mark nobody's record goes.
+        """
         aws = _aws(ctx)
         mark = _one(aws, attrs["zone_id"], _mark(attrs), "TXT")
-        if mark is None or not _is_ours(ctx, mark):
+        if mark is not None and not _is_ours(ctx, mark):
             return
-        record = _one(aws, attrs["zone_id"], attrs["record"], attrs["type"])
+        record = _record(attrs) if mark is None else _one(aws, attrs["zone_id"], attrs["record"], attrs["type"])
         ours = record is not None and _content(record) == _content(_record(attrs))
-        changes = [_change("DELETE", mark), *([_change("DELETE", record)] if record is not None and ours else [])]
+        changes = [
+            _change("DELETE", mark or _marked(ctx)),
+            *([_change("DELETE", record)] if record is not None and ours else []),
+        ]
         try:
             _send(ctx, attrs["zone_id"], changes)
         except AwsError as error:
-            if not gone(error):
+            if not gone(error) and not (mark is None and error.answer.code == "InvalidChangeBatch"):
                 raise
 
 
