@@ -34,12 +34,12 @@ def about_names(request: Request) -> bool:
 @pytest.mark.parametrize(
     ("name", "share", "at_least"),
     [
-        ("up", 6, 20),
-        ("teardown", 5, 16),
-        ("up after a change", 12, 10),
+        ("up", 9, 13),
+        ("teardown", 8, 10),
+        ("up after a change", 20, 6),
         ("accept", 1, 4),
         ("verify", 1, 6),
-        ("provider up", 16, 3),
+        ("provider up", 24, 2),
         ("consumer up", 16, 2),
         ("up on existing", 24, 2),
     ],
