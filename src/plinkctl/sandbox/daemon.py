@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 IDLE_SECONDS: Final = 4 * 3600.0
 _START_WITHIN: Final = 30.0
 _STOP_WITHIN: Final = 10.0
+_DYING_WITHIN: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +255,10 @@ def _end(folder: Path) -> bool:
         place.clear(folder)  # a crashed one has left its keys
         return False
     if (pid := place.holder(folder)) is None:
+        # One that was killed a moment ago has no name any more, and holds its lock until its last thread is gone.
+        if place.wait_until_free(folder, _DYING_WITHIN):
+            place.clear(folder)
+            return False
         raise PlinkError(
             f"a sandbox runs in {folder}, but which process it is cannot be told",
             why=f"the file {folder / place.LOCK} does not name it",
