@@ -64,7 +64,6 @@ def run(terminal: Shell, line: str, *, within: float) -> Finished:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("PLINKCTL_TEST_ALL"), reason="a minute: PLINKCTL_TEST_ALL=1 runs it")
 def test_the_aws_cli_alone_makes_a_link_uses_it_and_deletes_it(terminal: Shell) -> None:
     started = terminal.ok("sandbox", "start", "--profile", "brisk", "--idle", "5m")
     running = daemon.find(Path(started["folder"]))
