@@ -492,3 +492,14 @@ def test_an_existing_load_balancer_gets_a_tls_listener_and_keeps_its_own(stories
     stories(teardown.teardown, (Side.PROVIDER,), agree=lambda _: None)
     assert stories.last.exit == 0, stories.last.errors
     assert [one["Port"] for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]] == [80]
+
+
+def test_records_that_reads_do_not_show_are_deleted_all_the_same(stories: Stories, sandbox: Running, zone: str) -> None:
+    """Nothing but the delete itself tells whether they are there: a read that lags must not leave them behind."""
+    stories(up.both_up)
+    assert records(zone)
+    blind = {"action": "route53:ListResourceRecordSets", "effect": "empty", "when": "after"}
+    remote.set_faults(sandbox, {"rules": [blind]})
+    take_down(stories)
+    remote.clear_faults(sandbox)
+    assert records(zone) == {}

@@ -60,7 +60,7 @@ def test_up_killed_again_and_again_still_ends_in_the_same_world(empty: Running, 
 def test_teardown_killed_after_each_of_its_writes_in_turn_leaves_nothing(empty: Running, tmp_path: Path) -> None:
     """A delete is repeated from its intent, so every process gets one write further than the one before.
 
-    Three further at a time, but with PLINKCTL_TEST_ALL=1.
+    Three further at a time; one, as the name says, with PLINKCTL_TEST_ALL=1.
     """
     step = 1 if ALL else 3
     before = census()

@@ -2,11 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from plinkctl.aws.session import Clients
 from plinkctl.errors import AwsError
 from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Kind, Tagged, as_dict, as_list, gone
+
+#: States of an endpoint that is none any more, compared without case.
+ENDED: Final = frozenset({"deleting", "deleted"})
 
 
 class Ec2Kind(Kind):

@@ -71,11 +71,9 @@ class DnsRecord(Kind):
         if mark is not None and not _is_ours(ctx, mark):
             return
         record = _record(attrs) if mark is None else _one(aws, attrs["zone_id"], attrs["record"], attrs["type"])
-        ours = record is not None and _content(record) == _content(_record(attrs))
-        changes = [
-            _change("DELETE", mark or _marked(ctx)),
-            *([_change("DELETE", record)] if record is not None and ours else []),
-        ]
+        changes = [_change("DELETE", mark or _marked(ctx))]
+        if record is not None and _content(record) == _content(_record(attrs)):
+            changes.append(_change("DELETE", record))
         try:
             _send(ctx, attrs["zone_id"], changes)
         except AwsError as error:

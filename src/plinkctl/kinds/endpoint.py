@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from plinkctl.errors import AwsError
 from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Patience, Presence, Seen, as_dict, ignore_gone
-from plinkctl.kinds.base_ec2 import Ec2Kind
+from plinkctl.kinds.base_ec2 import ENDED, Ec2Kind
 
 # Every state of botocore's enum, compared without case: the model says `PendingAcceptance`, the wire
 # `pendingAcceptance`.
@@ -95,7 +95,7 @@ class Endpoint(Ec2Kind):
         One that a read does not show is deleted all the same: the read may lag, and the next ones may as well.
         """
         item = self.one(ctx, VpcEndpointIds=[attrs["id"]])
-        if item is not None and str(item["State"]).lower() in {"deleting", "deleted"}:
+        if item is not None and str(item["State"]).lower() in ENDED:
             return
         try:
             ctx.aws.write("ec2", "delete_vpc_endpoints", VpcEndpointIds=[attrs["id"]])
@@ -105,7 +105,7 @@ class Endpoint(Ec2Kind):
     def find(self, ctx: Ctx) -> Attrs | None:
         """By the op tag; one that is going or gone is none, though EC2 still lists it for a while."""
         found = self.look(ctx, "tag:plinkctl:op", ctx.op)
-        return next((self.attrs_of(i) for i in found if str(i["State"]).lower() not in {"deleting", "deleted"}), None)
+        return next((self.attrs_of(i) for i in found if str(i["State"]).lower() not in ENDED), None)
 
     def ended(self, item: Mapping[str, Any]) -> bool:
         """Listed for a while as `deleted`."""

@@ -1,14 +1,12 @@
 """The private DNS name: its verification on the service, the consumer's wait for it, and its switch on the endpoint."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from plinkctl.errors import AwsError
 from plinkctl.kinds.base import ABSENT, Attrs, Ctx, Kind, Patience, Presence, Seen, ignore_gone
 from plinkctl.kinds.base_awaited import Awaited
-
-_ENDED: Final = frozenset({"deleting", "deleted"})
-"""States of an endpoint that is none any more."""
+from plinkctl.kinds.base_ec2 import ENDED
 
 
 class PrivateDnsVerification(Kind):
@@ -123,7 +121,7 @@ class EndpointPrivateDns(Kind):
         try:
             reply = ctx.aws.peek("ec2", "describe_vpc_endpoints", VpcEndpointIds=[attrs["endpoint_id"]])
             seen = reply["VpcEndpoints"] if reply else []
-            if not seen or (seen[0].get("PrivateDnsEnabled") and str(seen[0]["State"]).lower() not in _ENDED):
+            if not seen or (seen[0].get("PrivateDnsEnabled") and str(seen[0]["State"]).lower() not in ENDED):
                 self._switch(ctx, attrs["endpoint_id"], on=False)
         except AwsError as error:
             ignore_gone(error)
@@ -134,7 +132,7 @@ class EndpointPrivateDns(Kind):
     def _endpoint(self, ctx: Ctx, endpoint_id: str) -> dict[str, Any] | None:
         reply = ctx.aws.peek("ec2", "describe_vpc_endpoints", VpcEndpointIds=[endpoint_id])
         found = reply["VpcEndpoints"] if reply else []
-        if not found or str(found[0]["State"]).lower() in _ENDED:
+        if not found or str(found[0]["State"]).lower() in ENDED:
             return None
         return dict(found[0])
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE: Final = re.compile(r'\sxmlns="([^"]*)"')
 _MORE: Final = frozenset({"nextToken", "NextToken", "NextMarker", "nextMarker", "Marker"})
+#: How EC2 and the query services name the items of a list. Route 53 names them as the list, in the singular.
 _LISTED: Final = frozenset({"item", "member"})
 _ID: Final = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f]{8,17}")
 _HTML: Final = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\n"
@@ -59,7 +60,7 @@ def _empty_xml(parent: ET.Element, value: str) -> None:
     for child in list(parent):
         if child.tag in _MORE:
             parent.remove(child)
-        elif len(child) and all(one.tag in _LISTED for one in child):
+        elif len(child) and all(one.tag in _LISTED or child.tag == f"{one.tag}s" for one in child):
             for item in list(child):
                 if not value or value in item.itertext():
                     child.remove(item)
