@@ -106,6 +106,22 @@ def test_changed_tags_are_set_and_dropped_ones_removed_but_other_peoples_stay(be
     assert bench.service.calls("retag") == []
 
 
+@pytest.mark.parametrize("lands", [True, False])
+def test_a_tag_that_a_killed_run_sent_and_nobody_has_seen_is_waited_for(bench: Bench, lands: bool) -> None:
+    bench.up(A)
+    bench.store.commit(replace(bench.record("a"), tags={"team": "payments"}))  # and killed, its request on the way
+    late = [{"team": "payments"}] if lands else []
+    bench.clock.on_sleep = lambda passed: late and passed > 30 and only(bench).tags.update(late.pop())
+    bench.up(A)
+    assert bench.waits.count("tags that an earlier run sent may be set yet") > 0
+    assert bench.service.calls("retag") == (["retag a {} ['team']"] if lands else [])
+    assert ("team" in only(bench).tags, bench.record("a").tags) == (False, {})
+    only(bench).tags["team"] = "somebody's own by now"
+    bench.service.log.clear()
+    bench.up(A)
+    assert bench.service.calls("retag") == []
+
+
 def test_a_tag_that_somebody_removed_is_set_again(bench: Bench) -> None:
     bench.tags = {"team": "payments"}
     bench.up(A)

@@ -19,6 +19,16 @@ ONCE_RED: dict[str, Tale] = {
     "a log group comes late, after it was taken away": Tale(
         (Do("up_", Struck(((10, "effect 30 s late"),))), Do("take_down"))
     ),
+    "a tag that a killed run had sent is set only after the next run has looked": Tale(
+        (
+            Do("filtered_up"),
+            Do("changed_up", Killed(at=40, effect="late", seconds=1.0)),
+            Do("provider_up"),
+            ByHand("delete a rule", nth=37),
+        ),
+        lag=6.0,
+        seed=241,
+    ),
 }
 
 

@@ -298,6 +298,7 @@ class Bench:
     def _walk(self, nodes: Mapping[str, Node], graph: Graph, story: Callable[[Job], Script]) -> Walked:
         self.events.clear()
         desk = Desk(store=self.store, aws=cast(Any, NoAws()), user_tags=self.tags)
+        begun = self.clock.now()
 
         def script(key: str) -> Script:
             node = nodes[key]
@@ -309,6 +310,7 @@ class Bench:
                     params=resolve(node.params, executor.known),
                     clock=self.clock,
                     tell=executor.tell(key),
+                    begun=begun,
                     grace=self.grace,
                     deadline=None if self.timeout is None else self.clock.now() + self.timeout,
                     held_ends=self.held_ends,

@@ -337,6 +337,7 @@ def walk(
         StateError: A state could not be made durable.
         PlinkError: A bug of the graph.
     """
+    begun = run.clock.now()
     patience = {key: KINDS[node.kind].patience for key, node in nodes.items()}
     usual = {key: p.usual if direction == "up" else p.usual_end for key, p in patience.items()}
     planned = tuple(
@@ -360,6 +361,7 @@ def walk(
             params=resolve(node.params, executor.known),
             clock=run.clock,
             tell=executor.tell(key),
+            begun=begun,
             grace=run.grace,
             deadline=run.deadline,
             held_ends=held_ends,

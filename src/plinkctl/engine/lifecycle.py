@@ -14,7 +14,16 @@ from typing import Any, Final
 from plinkctl.aws.patience import poll
 from plinkctl.engine.creating import PROPAGATION, create, find, given_up, intent, since, superseded, untold
 from plinkctl.engine.steps import Call, Commit, Confirmed, Job, Script, Step, alike, done, holds, late, plain
-from plinkctl.engine.waiting import DOUBT, converge, delete, probe, until_gone, until_it_shows, until_ready
+from plinkctl.engine.waiting import (
+    DOUBT,
+    converge,
+    delete,
+    probe,
+    until_gone,
+    until_it_shows,
+    until_ready,
+    until_tags_come,
+)
 from plinkctl.errors import PlinkError, RefusedError, TimedOutError
 from plinkctl.events import Action, NodeActing, NodeHeld
 from plinkctl.kinds.base import TAG_PREFIX, Attrs, Ctx, Kind, Presence, Seen, foreign
@@ -181,7 +190,13 @@ def _settle(job: Job, record: Record, seen: Seen | None) -> Generator[Step, Any,
         changes = {key: value for key, value in wanted.items() if plain(seen.settings.get(key)) != value}
         put, drop = _tag_changes(job, record, seen)
         if not changes and not put and not drop:
-            return record, seen, updated
+            # Tags that an earlier process sent and nobody has seen may be set yet. To forget them now leaves them.
+            left = job.grace - (job.clock.now() - job.begun)
+            if left <= 0 or not _unseen(job, record, seen):
+                return record, seen, updated
+            yield Call(partial(until_tags_come, job, ctx, record.attrs, seen, within=left))
+            seen = None
+            continue
         updated = True
         detail = ", ".join([*sorted(changes), *(["tags"] if put or drop else [])])
         # A tag that is set and not written down would never be removed. And where nothing new is said, whoever lost a
@@ -264,6 +279,11 @@ def _tag_changes(job: Job, record: Record, seen: Seen) -> tuple[dict[str, str], 
     put = {key: value for key, value in wanted.items() if seen.tags.get(key) != value}
     drop = [key for key in record.tags if key not in wanted and key in seen.tags]
     return put, drop
+
+
+def _unseen(job: Job, record: Record, seen: Seen) -> bool:
+    """Whether tags were sent once that nobody wants now, and that are not there: not yet, or not any more."""
+    return seen.tags is not None and any(key not in seen.tags and key not in job.desk.user_tags for key in record.tags)
 
 
 def replaced(key: str, kind: Kind, why: str) -> RefusedError:

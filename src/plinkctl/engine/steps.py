@@ -88,6 +88,7 @@ class Job:
         params: Its parameters, resolved.
         clock: The time.
         tell: Posts what is waited for.
+        begun: On the clock's `now`, when the walk began: what an earlier process sent was sent before.
         grace: Seconds before the absence of something whose creation is unresolved is believed.
         deadline: On the clock's `now`, when the whole command gives up, or None.
         held_ends: Whether waiting for somebody else ends the node's turn (else it goes on waiting).
@@ -99,6 +100,7 @@ class Job:
     params: Mapping[str, Any]
     clock: Clock
     tell: Tell
+    begun: float
     grace: float
     deadline: float | None = None
     held_ends: bool = True

@@ -30,12 +30,21 @@ def converge(
 
 def until_it_shows(job: Job, ctx: Ctx, attrs: Attrs, before: Seen) -> None:
     """Give AWS a while to show what was just set: reads lag behind writes, and asking again at once proves nothing."""
+    _until_other(job, ctx, attrs, before, within=_SHOWS, what="AWS does not show the change yet")
+
+
+def until_tags_come(job: Job, ctx: Ctx, attrs: Attrs, before: Seen, *, within: float) -> None:
+    """Give tags that an earlier process sent the time to be set."""
+    _until_other(job, ctx, attrs, before, within=within, what="tags that an earlier run sent may be set yet")
+
+
+def _until_other(job: Job, ctx: Ctx, attrs: Attrs, before: Seen, *, within: float, what: str) -> None:
     with suppress(TimedOutError):
         poll(
             lambda: _probe_in_a_wait(job, ctx, attrs),
             until=lambda seen: (seen.settings, seen.tags) != (before.settings, before.tags),
-            what=lambda _: "AWS does not show the change yet",
-            within=job.within(_SHOWS),
+            what=lambda _: what,
+            within=job.within(within),
             clock=job.clock,
             tell=job.tell,
         )
