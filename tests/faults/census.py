@@ -1,6 +1,8 @@
 """Everything that is in the sandbox's two accounts, by plain boto3: what plinkctl believes does not count here."""
 
+import os
 from collections import Counter
+from functools import cache
 from typing import Any
 
 import boto3
@@ -10,10 +12,17 @@ def census() -> Counter[tuple[str, ...]]:
     """How often each thing is there, by account, kind and name; names hold no random part."""
     found: Counter[tuple[str, ...]] = Counter()
     for profile in ("provider", "consumer"):
-        session = boto3.Session(profile_name=profile)
-        for kind, name in (*_ec2(session.client("ec2")), *_elb(session.client("elbv2")), *_rest(session)):
+        ec2, elb, *others = _clients(profile, os.environ.get("AWS_CONFIG_FILE"))
+        for kind, name in (*_ec2(ec2), *_elb(elb), *_rest(*others)):
             found[(profile, kind, name)] += 1
     return found
+
+
+@cache
+def _clients(profile: str, config: str | None) -> tuple[Any, ...]:
+    """Made once for each sandbox, which the configuration names: to make them costs more than to ask them all."""
+    session = boto3.Session(profile_name=profile)
+    return tuple(session.client(service) for service in ("ec2", "elbv2", "iam", "logs", "lambda"))
 
 
 def _ec2(ec2: Any) -> list[tuple[str, str]]:
@@ -50,8 +59,7 @@ def _elb(elb: Any) -> list[tuple[str, str]]:
     return found
 
 
-def _rest(session: Any) -> list[tuple[str, str]]:
-    iam, logs, functions = session.client("iam"), session.client("logs"), session.client("lambda")
+def _rest(iam: Any, logs: Any, functions: Any) -> list[tuple[str, str]]:
     roles = [role["RoleName"] for role in iam.list_roles(PathPrefix="/plinkctl/")["Roles"]]
     found = [("role", _node({"Tags": iam.list_role_tags(RoleName=name)["Tags"]})) for name in roles]
     found += [

@@ -10,12 +10,14 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from plinkctl.app import teardown, up
 from plinkctl.app.run import Run
 from plinkctl.aws.patience import Stop, SystemClock
+from plinkctl.aws.session import Clients
 from plinkctl.errors import PlinkError
 from plinkctl.link import Access, Consumer, Link, Provider, Side
 
@@ -56,6 +58,7 @@ def take_down(folder: Path) -> dict[str, Any]:
 
 def forked(work: Callable[[Path], object], folder: Path, *, die_at: int = 0, moment: Moment = "after") -> Ended:
     """Run in a process of its own; with `die_at`, kill it at that durable write (counted from 1)."""
+    _read_the_models()
     pid = os.fork()
     if pid == 0:
         code = 99
@@ -71,6 +74,12 @@ def forked(work: Callable[[Path], object], folder: Path, *, die_at: int = 0, mom
             os._exit(code)
     _, status = os.waitpid(pid, 0)
     return Ended(None) if os.WIFSIGNALED(status) else Ended(os.waitstatus_to_exitcode(status))
+
+
+@cache
+def _read_the_models() -> None:
+    """Here, where it is done once: each process that is forked has them by birth."""
+    Clients(LINK.provider.access if LINK.provider else Access(), stop=Stop())
 
 
 def _arm(folder: Path, die_at: int, moment: Moment) -> None:
