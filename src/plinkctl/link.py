@@ -22,8 +22,9 @@ DEFAULT_NAME: Final = "default"
 DEFAULT_CIDR: Final = "10.0.0.0/16"
 DEFAULT_BODY: Final = "Hello from ALB!"
 DEFAULT_RETENTION_DAYS: Final = 14
-DEFAULT_TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-"""What the ELB guide recommends: TLS 1.3 and 1.2, ciphers with forward secrecy and AEAD only."""
+DEFAULT_TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+"""What the guides of ALB and NLB recommend, and their console takes: TLS 1.3 and 1.2, ciphers with forward secrecy and
+AEAD only, a post-quantum key exchange for clients that know it."""
 
 REQUESTED: Final = "requested"
 SELF_SIGNED: Final = "self-signed"

@@ -486,7 +486,7 @@ def test_an_existing_load_balancer_gets_a_tls_listener_and_keeps_its_own(stories
     stories(up.provider_up, link=link)
     assert stories.last.exit == 0, stories.last.errors
     seen = {one["Port"]: one for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]}
-    assert (seen[443]["Protocol"], seen[443]["SslPolicy"]) == ("TLS", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
+    assert (seen[443]["Protocol"], seen[443]["SslPolicy"]) == ("TLS", "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09")
     stories(up.provider_up, link=link)
     assert stories.last.writes == []
     stories(teardown.teardown, (Side.PROVIDER,), agree=lambda _: None)

@@ -144,7 +144,7 @@ def _as_promised(aws: Aws, zone: str, done: dict[str, Any]) -> None:
         ("network", 443): "TCP",
     }
     secured, redirect = listeners["application", 443], listeners["application", 80]["DefaultActions"][0]
-    assert secured["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+    assert secured["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
     assert [one["CertificateArn"] for one in secured["Certificates"]] == [paper]
     assert (redirect["Type"], redirect["RedirectConfig"]["Protocol"]) == ("redirect", "HTTPS")
     assert redirect["RedirectConfig"]["StatusCode"] == "HTTP_301"

@@ -129,7 +129,7 @@ def test_it_tells_its_dns_server_and_the_root_of_its_authority(start: Callable[.
 
 def test_any_client_is_pointed_at_it_by_the_environment(start: Callable[..., daemon.Running]) -> None:
     variables = daemon.environment(start())
-    assert set(variables) == {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_PROFILE"}
+    assert set(variables) == {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_PROFILE", "PLINKCTL_RESOLVER"}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     aws = str(Path(sys.executable).with_name("aws"))
     for profile, account in (("provider", "111111111111"), ("consumer", "222222222222")):

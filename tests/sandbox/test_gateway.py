@@ -438,7 +438,7 @@ def test_a_profile_with_latency_takes_its_time(served: gateway.Server, sandbox: 
 def test_a_taken_port_is_an_error_and_not_an_exit(served: gateway.Server, sandbox: world.World) -> None:
     taken = int(served.url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):
-        gateway.Server(served.gateway, served.dns, token="x", port=taken)
+        gateway.Server(served.gateway, token="x", port=taken)
 
 
 def form(service: str, text: str, server: gateway.Server) -> tuple[int, str]:

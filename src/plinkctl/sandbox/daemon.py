@@ -100,7 +100,8 @@ class Running:
 
 
 def environment(running: Running) -> dict[str, str]:
-    """The variables that point any AWS client at the sandbox, as the provider unless it says otherwise.
+    """The variables that point any AWS client at the sandbox, as the provider unless it says otherwise; and plinkctl's
+    looks at public DNS at the sandbox's own, where else its records would never show.
 
     Credentials or an endpoint given by other variables (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL) win over these; that is
     the order of the SDKs, and the caller's affair.
@@ -109,6 +110,7 @@ def environment(running: Running) -> dict[str, str]:
         "AWS_CONFIG_FILE": str(running.config_file),
         "AWS_SHARED_CREDENTIALS_FILE": str(running.folder / place.CREDENTIALS),
         "AWS_PROFILE": "provider",
+        "PLINKCTL_RESOLVER": running.dns,
     }
 
 

@@ -229,9 +229,8 @@ class Server:
         dns: what answers as public DNS would.
     """
 
-    def __init__(self, gateway: Gateway, dns: PublicDns, *, token: str, port: int, rather: int = 0) -> None:
+    def __init__(self, gateway: Gateway, *, token: str, port: int, rather: int = 0) -> None:
         self.gateway = gateway
-        self.dns = dns
         self.world = gateway.world
         self.token = token
         self._listeners: list[Listener] = []
@@ -240,6 +239,12 @@ class Server:
                 self._listeners.append(Listener(bound, gateway))
         self.port = self._listeners[0].port
         self.url = f"http://{HOST}:{self.port}"
+        try:
+            self.dns = PublicDns(self.world, rather=self.port + 1)
+        except OSError:
+            for one in self._listeners:
+                one.server_close()
+            raise
         self._threads = [
             threading.Thread(target=one.serve_forever, args=(0.05,), daemon=True, name="gateway")
             for one in self._listeners
@@ -286,13 +291,11 @@ def serve(
     with contextlib.ExitStack() as opened:
         fabric = Fabric(sandbox)
         opened.callback(fabric.close)
-        dns = PublicDns(sandbox)
-        opened.callback(dns.close)
         gateway = Gateway(sandbox, fabric, token=token)
         if kept:
             gateway.calls.go_on_from(kept.numbers[0])
             fabric.go_on_from(kept.numbers[1])
         gateway.moto.warm_up()
-        server = Server(gateway, dns, token=token, port=port, rather=rather)
+        server = Server(gateway, token=token, port=port, rather=rather)
         opened.pop_all()  # from here on they are the server's to close
         return server

@@ -49,13 +49,17 @@ _CODES: Final = {
 class PublicDns:
     """The server, from its making until it is closed.
 
+    Args:
+        sandbox: whose zones it tells.
+        rather: the port to take if it is free, so that a sandbox that begins again is asked where it was.
+
     Attributes:
         address: host and port, the same for UDP and TCP.
     """
 
-    def __init__(self, sandbox: world.World) -> None:
+    def __init__(self, sandbox: world.World, *, rather: int = 0) -> None:
         self.world = sandbox
-        self._servers = _bound(self)
+        self._servers = _bound(self, rather)
         self.address = (_HOST, int(self._servers[0].server_address[1]))
         self._threads = [
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="dns")
@@ -134,6 +138,7 @@ class _Datagrams(socketserver.UDPServer):
 
 class _Streams(socketserver.ThreadingTCPServer):
     daemon_threads = True
+    allow_reuse_address = True  # connections that ended a moment ago do not keep the port
 
     def __init__(self, address: tuple[str, int], handler: Any, owner: PublicDns) -> None:
         self.owner = owner
@@ -144,10 +149,13 @@ class _Streams(socketserver.ThreadingTCPServer):
         _log.exception("a question of %s failed", client_address)
 
 
-def _bound(owner: PublicDns) -> tuple[_Streams, _Datagrams]:
+def _bound(owner: PublicDns, rather: int) -> tuple[_Streams, _Datagrams]:
     """Both servers on one port. Raises OSError when there is none."""
-    for _ in range(_TRIES):
-        streams = _Streams((_HOST, 0), _Stream, owner)
+    for port in (rather, *[0] * _TRIES):
+        try:
+            streams = _Streams((_HOST, port), _Stream, owner)
+        except (OSError, OverflowError):  # that one is taken, or there is none so high
+            continue
         try:
             return streams, _Datagrams((_HOST, int(streams.server_address[1])), _Datagram, owner)
         except OSError:
