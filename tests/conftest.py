@@ -64,12 +64,15 @@ def served() -> Iterator["Server"]:
         yield server
 
 
-@pytest.fixture
-def house(served: "Server", tmp_path: Path) -> "Iterator[House]":
-    """The sandbox of this process, full of neighbours, with virtual time: where trials are held (tests/faults)."""
+@pytest.fixture(scope="module")
+def house(served: "Server", tmp_path_factory: pytest.TempPathFactory) -> "Iterator[House]":
+    """The sandbox of this process, full of neighbours, with virtual time: where trials are held (tests/faults).
+
+    Each of them begins from an image of its own, so that a module's tests share it.
+    """
     from house import House
 
-    with House(served, tmp_path).open() as opened:
+    with House(served, tmp_path_factory.mktemp("house")).open() as opened:
         yield opened
 
 

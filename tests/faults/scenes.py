@@ -102,21 +102,31 @@ PLAYS: Final[dict[str, tuple[Command, str | None]]] = {
 }
 
 
+class Stage:
+    """Where commands are played, each undisturbed once, from where it begins.
+
+    Args:
+        house: It is left as the last one that was played leaves it.
+    """
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._played: dict[tuple[str, bool], tuple[Scene, Image]] = {}
+
+    def scenes(self, *names: str, photograph: bool = True) -> dict[str, Scene]:
+        """These commands, or all."""
+        return {name: self._play(name, photograph=photograph)[0] for name in names or PLAYS}
+
+    def _play(self, name: str, *, photograph: bool = False) -> tuple[Scene, Image]:
+        for photographed in (photograph, True):  # one with pictures will do for one without
+            if played := self._played.get((name, photographed)):
+                return played
+        command, after = PLAYS[name]
+        begin = self._house.empty if after is None else self._play(after)[1]
+        scene = dry_run(self._house, Scene(name, command, begin), photograph=photograph)
+        return self._played.setdefault((name, photograph), (scene, self._house.image()))
+
+
 def scenes(house: House, *names: str, photograph: bool = True) -> dict[str, Scene]:
     """These commands, or all, each undisturbed once from where it begins."""
-    ends: dict[str | None, Image] = {None: house.empty}
-    found: dict[str, Scene] = {}
-
-    def play(name: str, *, wanted: bool) -> None:
-        command, after = PLAYS[name]
-        if after not in ends:
-            play(str(after), wanted=False)
-        if wanted or name not in ends:
-            scene = dry_run(house, Scene(name, command, ends[after]), photograph=photograph and wanted)
-            ends[name] = house.image()
-            if wanted:
-                found[name] = scene
-
-    for name in names or PLAYS:
-        play(name, wanted=True)
-    return found
+    return Stage(house).scenes(*names, photograph=photograph)
