@@ -309,14 +309,19 @@ def test_what_was_made_as_the_process_died_is_found_again_and_never_made_twice(
 
 def test_a_record_that_somebody_else_wrote_is_not_touched(stories: Stories, sandbox: Running, zone: str) -> None:
     offered = stories(up.provider_up, link=secured(sandbox, None, certificate=SELF_SIGNED))
-    name = offered["private_dns"]["record"]["name"]
-    publish(zone, name, "something of somebody")
+    record = offered["private_dns"]["record"]
+    theirs = {f"{record['name']} TXT": f'"{record["value"]}"'}
+    publish(zone, record["name"], record["value"])  # even what says the very same is theirs
     stories(up.both_up, link=secured(sandbox, zone, certificate=SELF_SIGNED))
-    assert stories.last.failed["provider/txt-api-example-com"].code == "foreign"
-    assert stories.last.exit == 6
-    assert records(zone) == {f"{name} TXT": '"something of somebody"'}
+    refusal = stories.last.failed["provider/txt-api-example-com"]
+    assert (refusal.code, stories.last.exit) == ("foreign", 6)
+    assert "without --dns-zone" in str(refusal.hint)
+    assert records(zone) == theirs
+    offered = stories(up.provider_up, link=secured(sandbox, None, certificate=SELF_SIGNED))
+    assert (offered["private_dns"]["verified"], stories.last.exit) == (True, 0)
+    assert records(zone) == theirs
     take_down(stories)
-    assert records(zone) == {f"{name} TXT": '"something of somebody"'}
+    assert records(zone) == theirs
 
 
 def test_a_record_that_was_lost_is_written_again(stories: Stories, zone: str) -> None:

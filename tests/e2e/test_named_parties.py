@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 NAME = "api.example.com"
 
 
-def terminal(shell: Shell, running: Running, profile: str) -> Shell:
-    """A terminal of one party, in a folder of its own, whose public DNS is the sandbox's."""
+def terminal(shell: Shell, profile: str) -> Shell:
+    """A terminal of one party, in a folder of its own."""
     folder = shell.folder / profile
     folder.mkdir()
-    return replace(shell, folder=folder, env={**shell.env, "AWS_PROFILE": profile, "PLINKCTL_RESOLVER": running.dns})
+    return replace(shell, folder=folder, env={**shell.env, "AWS_PROFILE": profile})
 
 
 def paste(route53: Any, zone: str, record: dict[str, str]) -> None:
@@ -35,7 +35,7 @@ def paste(route53: Any, zone: str, record: dict[str, str]) -> None:
 
 @pytest.mark.slow
 def test_two_companies_come_to_https_by_a_name_that_somebody_else_publishes(brisk_shell: Shell, brisk: Running) -> None:
-    provider, consumer = (terminal(brisk_shell, brisk, side) for side in ("provider", "consumer"))
+    provider, consumer = (terminal(brisk_shell, side) for side in ("provider", "consumer"))
     route53 = Aws(brisk).client("consumer", "route53")  # the provider has no access to where its DNS is
     zone = route53.create_hosted_zone(Name="example.com", CallerReference="theirs")["HostedZone"]["Id"]
 

@@ -172,7 +172,7 @@ def _last_word(job: Job, record: Record, error: AwsError, sent: float) -> Genera
         raise RefusedError(
             f"something that is not this link's is in the way of {job.node.key}",
             why=error.why,
-            hint="choose another name or range, or remove it if it is yours; plinkctl does not touch it",
+            hint=job.kind.way_past,
             code="foreign",
         ) from error
     if error.nature in AGAIN:

@@ -169,6 +169,9 @@ class Kind(ABC):
     way_there: ClassVar[str] = "plinkctl teardown, then the same command again"
     """How to get a change that cannot be made in place."""
 
+    way_past: ClassVar[str] = "choose another name or range, or remove it if it is yours; plinkctl does not touch it"
+    """What to do about something of somebody else's that is where it has to be."""
+
     blind: ClassVar[bool] = False
     """Neither token nor unique name guards its create: absence is believed only after the grace period."""
 

@@ -27,6 +27,10 @@ class DnsRecord(Kind):
     prunable = True
     renewable = True
     way_there = "remove the record if it is yours, then the same command again"
+    way_past = (
+        "the same command without --dns-zone leaves it to whoever wrote it; or remove it if it is yours, then the same "
+        "command again; plinkctl does not touch it"
+    )
 
     def find(self, ctx: Ctx) -> Attrs | None:
         """By the mark beside it."""
