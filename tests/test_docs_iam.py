@@ -57,7 +57,7 @@ def calls(path: Path) -> Iterator[tuple[ast.Call, ast.expr, ast.expr]]:
 
 def action(service: str, operation: str) -> str:
     """The IAM action of a call."""
-    api = "".join(part.capitalize() for part in operation.split("_"))
+    api = "".join("SSL" if part == "ssl" else part.capitalize() for part in operation.split("_"))
     return iam_action(AwsAnswer(service=service, operation=api, code="", message=""))
 
 

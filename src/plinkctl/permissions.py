@@ -326,6 +326,7 @@ _CALLED: Final = (
     ("elasticloadbalancing:DeregisterTargets", "teardown", "", "ours"),
     ("elasticloadbalancing:DescribeListeners", "up teardown", "", "read"),
     ("elasticloadbalancing:DescribeLoadBalancers", "up teardown", "", "read"),
+    ("elasticloadbalancing:DescribeSSLPolicies", "up", "", "certificate look"),
     ("elasticloadbalancing:DescribeTags", "up teardown", "", "read"),
     ("elasticloadbalancing:DescribeTargetGroups", "up teardown", "", "read"),
     ("elasticloadbalancing:DescribeTargetHealth", "up verify status teardown", "", "read"),

@@ -204,6 +204,25 @@ def check_certificate(aws: Clients, arn: str, name: str) -> None:
         )
 
 
+def check_tls_policy(aws: Clients, name: str) -> None:
+    """An ELB security policy must be there; which there are differs by region and year (DescribeSSLPolicies).
+
+    Raises:
+        PlinkError: It is not.
+    """
+    try:
+        aws.read("elbv2", "describe_ssl_policies", Names=[name])
+    except AwsError as error:
+        if error.answer.code != "SSLPolicyNotFound":
+            raise
+        raise PlinkError(
+            f"there is no TLS policy {name} in {aws.region}",
+            why=error.why,
+            hint="aws elbv2 describe-ssl-policies --query 'SslPolicies[].Name' shows those there are",
+            code="tls_policy",
+        ) from error
+
+
 def _dashed(attribute: str) -> str:
     return "".join(f"-{c.lower()}" if c.isupper() else c for c in attribute)
 

@@ -427,6 +427,21 @@ def test_wishes_that_cannot_come_true_are_refused_before_anything_is_made(
     pending = acm.request_certificate(DomainName=DOMAIN, ValidationMethod="DNS")["CertificateArn"]
     error = refused(stories, stories.provider(tls=tls(stories, certificate=pending)))
     assert "PENDING_VALIDATION" in str(error.why)
+    error = refused(stories, stories.provider(tls=tls(stories, policy="ELBSecurityPolicy-None")))
+    assert (error.code, error.message) == ("tls_policy", "there is no TLS policy ELBSecurityPolicy-None in us-east-1")
+
+
+def test_an_existing_certificate_takes_the_place_of_another(stories: Stories, account: Any) -> None:
+    acm, elb = account("provider").client("acm"), account("provider").client("elbv2")
+    for made in (paper(DOMAIN), paper(DOMAIN)):
+        arn = acm.import_certificate(Certificate=made.body, PrivateKey=made.key)["CertificateArn"]
+        stories(up.provider_up, link=stories.provider(private_dns_name=None, tls=Tls(certificate=arn, name=DOMAIN)))
+        assert stories.last.exit == 0, stories.last.errors
+        balancers = {one["Type"]: one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]}
+        (listener,) = elb.describe_listeners(LoadBalancerArn=balancers["application"])["Listeners"]
+        assert [one["CertificateArn"] for one in listener["Certificates"]] == [arn]
+    take_down(stories)
+    assert certificates(account) == [DOMAIN, DOMAIN], "they are somebody's"
 
 
 def test_a_borrowed_vpc_must_answer_names(stories: Stories, account: Any) -> None:

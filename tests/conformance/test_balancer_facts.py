@@ -314,6 +314,7 @@ def test_listeners(target: Any, provider: Any, refused: Any) -> None:
     held = provider.acm.import_certificate(Certificate=body, PrivateKey=key)["CertificateArn"]
     real = https | {"Certificates": [{"CertificateArn": held}]}
     refused("SSLPolicyNotFound", elb.create_listener, **real, SslPolicy="ELBSecurityPolicy-None")
+    refused("SSLPolicyNotFound", elb.describe_ssl_policies, Names=["ELBSecurityPolicy-None"])
     tls = asked | {"Protocol": "TLS", "Port": 443, "Certificates": [{"CertificateArn": held}]}
     refused("InvalidConfigurationRequest IncompatibleProtocols ValidationError", elb.create_listener, **tls)
 

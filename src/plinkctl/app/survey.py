@@ -76,6 +76,7 @@ def _papers(run: Run, provider: Provider, seat: Seat) -> str | None:
             preflight.check_zone(there, dns.zone_id, name.removeprefix("*."))
     if domain is None or tls.certificate is None:
         return None
+    preflight.check_tls_policy(seat.aws, tls.policy)
     if tls.certificate == FILES:
         made = certs.from_files(
             str(tls.certificate_file), str(tls.key_file), tls.chain_file, domain=domain, now=run.clock.wall()

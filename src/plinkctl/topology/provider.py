@@ -158,8 +158,8 @@ def admitted(provider: Provider, consumer: Consumer | None) -> list[Node]:
 def _certificate(provider: Provider, site: Site) -> tuple[list[Node], Ref]:
     """The certificate and what proves it; the reference to its ARN once it can be used.
 
-    The name is part of the nodes' names: another name means another certificate beside the old one, which goes when
-    the listener has let go of it.
+    The name, or whose it is, is part of the nodes' names: another one means another certificate beside the old one,
+    which goes when the listener has let go of it.
     """
     origin, domain, dns = str(provider.tls.certificate), str(provider.server_name), provider.dns
     here = slug(domain)
@@ -170,17 +170,18 @@ def _certificate(provider: Provider, site: Site) -> tuple[list[Node], Ref]:
         params = {"domain": domain, "fresh": True, "fingerprint": site.fingerprint}
         params |= {"files": files if origin == FILES else None}
         return [Node(key=key, side=_P, kind="imported_certificate", params=params)], Ref(key)
-    issued = f"provider/issued-{here}"
     if origin != REQUESTED:
+        existing = f"provider/existing-{slug(origin.rpartition('/')[2])}"
         params = {"about": origin, "domain": domain}
-        existing = Node(key=issued, side=_P, kind="issued_certificate", params=params, borrowed={"id": origin})
-        return [existing], Ref(issued)
+        node = Node(key=existing, side=_P, kind="issued_certificate", params=params, borrowed={"id": origin})
+        return [node], Ref(existing)
     asked = f"provider/certificate-{here}"
     made = [Node(key=asked, side=_P, kind="certificate", params={"domain": domain})]
     proof: dict[str, Any] = {"written": dns.zone_id is not None}
     if dns.zone_id is not None:
         made.append(_record(provider, f"proof-{here}", "CNAME", Ref(asked, "record_name"), Ref(asked, "record_value")))
         proof["proof"] = Ref(made[-1].key)
+    issued = f"provider/issued-{here}"
     params = {"about": Ref(asked), "domain": domain, **proof}
     return [*made, Node(key=issued, side=_P, kind="issued_certificate", params=params)], Ref(issued)
 

@@ -45,14 +45,19 @@ def check(backend: Any, protocol: str, arns: Sequence[str], policy: str | None) 
             what = "certificate" if arns else "security policy"
             raise ValidationError(f"A {what} cannot be specified for {protocol} listeners")
         return
-    if policy is not None and policy not in SSL_POLICIES:
-        raise ELBClientError("SSLPolicyNotFound", f"SSL policy '{policy}' not found")
+    if policy is not None:
+        _check_policy(policy)
     if not arns:
         raise ValidationError(f"A certificate must be specified for {protocol} listeners")
     if len(arns) > 1:
         raise TooManyCertificatesError
     for arn in arns:
         check_certificate(backend, arn)
+
+
+def _check_policy(name: str) -> None:
+    if name not in SSL_POLICIES:
+        raise ELBClientError("SSLPolicyNotFound", f"SSL policy '{name}' not found")
 
 
 def check_certificate(backend: Any, arn: str) -> None:
@@ -91,6 +96,14 @@ def ciphers(listener: Any) -> tuple[str, ...]:
     """The ciphers of a listener's policy for versions before 1.3, by OpenSSL's names."""
     policy: dict[str, Any] = SSL_POLICIES.get(listener.ssl_policy) or SSL_POLICIES[DEFAULT_POLICY]
     return tuple(cipher for cipher in policy["ciphers"] if not cipher.startswith("TLS_"))
+
+
+@override(ELBV2Response, "describe_ssl_policies")
+def _policies(original: Any, self: Any) -> Any:
+    """DescribeSSLPolicies: one that is asked for by name and is not there is an error, as its reference says."""
+    for name in self._get_param("Names", []):
+        _check_policy(str(name))
+    return original(self)
 
 
 # --------------------------------------------------------------------------------- further certificates
