@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 from shells import Shell, clean_environment, end
-from sparing import share_methods
+from sparing import share_models
 
 from plinkctl.sandbox import daemon, remote
 from plinkctl.sandbox.daemon import Running
@@ -27,7 +27,7 @@ ENOUGH = 2**30
 
 def pytest_configure() -> None:
     """Keep temporary folders in memory where there is room: of thousands of commits, each would wait for the disk."""
-    share_methods()
+    share_models()
     if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < ENOUGH:
         return
     if not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:  # tests run programs of theirs

@@ -1,26 +1,34 @@
-"""What makes SDK clients cheap in tests, which make thousands of them in one process."""
+"""What makes SDK clients cheap in tests, which make thousands of them in one process.
 
+botocore reads a service's model from its file for each session, and makes from it the 750 methods of EC2 for each
+client (loaders.py, client.py). That is half of what a command costs here. Models and methods depend on nothing but
+the file, and hold nothing of a session or client.
+"""
+
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from botocore.client import ClientCreator
-from botocore.model import ServiceModel
+from botocore.loaders import JSONFileLoader
 
 
 @cache
-def share_methods() -> None:
-    """Let all clients of a service have the same methods, for the rest of this process.
+def share_models() -> None:
+    """Let all clients of a service have the same model and methods, for the rest of this process."""
+    _once(JSONFileLoader, "load_file", lambda path: path)
+    _once(ClientCreator, "_load_service_model", lambda *name: name)
+    _once(ClientCreator, "_create_methods", lambda model: (model.service_name, model.api_version), copy=dict)
 
-    botocore makes them anew for each client, from the same model (client.py, `_create_methods`): of EC2's there are
-    750, and they are a quarter of what a command costs. They hold nothing but the names of the operations.
-    """
-    make = ClientCreator._create_methods
-    made: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def methods(creator: ClientCreator, model: ServiceModel) -> dict[str, Any]:
-        key = (model.service_name, model.api_version)
-        if key not in made:
-            made[key] = make(creator, model)
-        return dict(made[key])
+def _once(owner: type, name: str, key: Callable[..., Any], copy: Callable[[Any], Any] = lambda found: found) -> None:
+    """Let a method do its work once for each key, and give the same again, or a copy, whatever it is called on."""
+    work, known = getattr(owner, name), dict[Any, Any]()
 
-    ClientCreator._create_methods = methods
+    def called(self: object, *given: Any, **named: Any) -> Any:
+        about = key(*given, *named.values())
+        if about not in known:
+            known[about] = work(self, *given, **named)
+        return copy(known[about])
+
+    setattr(owner, name, called)
