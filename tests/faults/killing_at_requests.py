@@ -14,19 +14,22 @@ from typing import Any, Final, cast
 
 import killing
 from census import census
-from house import Command, House, changed_up, take_down, up_, verify
+from house import Command, House, accept, changed_up, consumer_up, provider_up, take_down, up_, verify
 from killing import Ended, forked
 
 from plinkctl.sandbox import daemon, remote
 from plinkctl.sandbox.daemon import Running
 
-#: What is killed, and whether it begins from a link that is up.
-COMMANDS: Final[dict[str, tuple[Command, bool]]] = {
-    "up": (up_, False),
-    "up on existing": (up_, True),
-    "up after a change": (changed_up, True),
-    "verify": (verify, True),
-    "teardown": (take_down, True),
+#: What is killed, and what ran before.
+COMMANDS: Final[dict[str, tuple[Command, tuple[Command, ...]]]] = {
+    "provider up": (provider_up, ()),
+    "consumer up": (consumer_up, (provider_up,)),
+    "accept": (accept, (provider_up, consumer_up)),
+    "up": (up_, ()),
+    "up on existing": (up_, (up_,)),
+    "up after a change": (changed_up, (up_,)),
+    "verify": (verify, (up_,)),
+    "teardown": (take_down, (up_,)),
 }
 _OK: Final = Ended(0)
 _KILLED: Final = Ended(None)
@@ -115,8 +118,9 @@ class RealKills:
         remote.reset(self._running)
         self._number += 1
         folder = self._folder / str(self._number)
-        if COMMANDS[name][1] and forked(_work(up_), folder) != _OK:
-            raise AssertionError("up, undisturbed, has failed")
+        for before in COMMANDS[name][1]:
+            if (ended := forked(_work(before), folder)) != _OK:
+                raise AssertionError(f"{before.__name__}, undisturbed: {ended}")
         return folder, len(remote.calls(self._running))
 
     def _case(self, name: str, arrival: Arrival, moment: str) -> list[str] | None:
