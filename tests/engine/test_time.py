@@ -159,6 +159,19 @@ def test_an_absence_seen_before_the_process_was_stopped_is_not_believed_after_it
     assert len(bench.service.of("a")) == 1
 
 
+def test_an_absence_in_a_wait_is_not_believed_because_the_process_was_stopped(bench: Bench) -> None:
+    pending = Seen(presence=Presence.PENDING, why="provisioning")
+    bench.service.probes["a"] = [pending, ABSENT, stopped_with(bench, ABSENT)]
+    assert bench.up(A).failed == {}
+    assert bench.record("a").phase is Phase.READY
+
+
+def test_what_goes_away_while_it_is_waited_for_is_told_after_some_seconds(bench: Bench) -> None:
+    bench.service.probes["a"] = [Seen(presence=Presence.PENDING, why="provisioning"), *[ABSENT] * 5]
+    assert bench.failure(bench.up(A), "a").code == "went_away"
+    assert bench.clock.now() == pytest.approx(6, abs=3)
+
+
 def test_what_was_not_found_before_the_process_was_stopped_is_looked_for_again(bench: Bench) -> None:
     record = bench.interrupted("a", kind="blind", sent_at=bench.clock.wall(), attempt=1)
     bench.service.make("a", record.op, {"plinkctl:op": record.op}, {"size": 1})

@@ -1,5 +1,6 @@
 """The waits of a node's story: until it is ready, until a change shows, until it is gone. All run in a worker."""
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -78,19 +79,23 @@ def until_ready(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
         TimedOutError: It took longer than its kind's patience.
     """
     ended = {Presence.READY, Presence.FAILED} | ({Presence.HELD} if job.held_ends else set())
-    away: list[float] = []  # when it was first seen to be away, after it had been there
+    there, away, asked = False, math.inf, 0.0  # since when it is away, and when that was asked last
+
+    def ask() -> Seen:
+        nonlocal asked
+        asked = job.clock.now()
+        return _probe_in_a_wait(job, ctx, attrs)
 
     def went_away(seen: Seen) -> bool:
-        if seen.presence is not Presence.ABSENT:
-            away[:] = [float("inf")]
-            return False
-        if away == [float("inf")]:
-            away[:] = [job.clock.now()]
-        return bool(away) and job.clock.now() - away[0] >= DOUBT
+        """From the first answer to the last question: an answer may lie about while the process is stopped."""
+        nonlocal there, away
+        there = there or seen.presence is not Presence.ABSENT
+        away = min(away, job.clock.now()) if seen.presence is Presence.ABSENT else math.inf
+        return there and asked - away >= DOUBT
 
     try:
         seen = poll(
-            lambda: _probe_in_a_wait(job, ctx, attrs),
+            ask,
             until=lambda seen: went_away(seen) or seen.presence in ended,
             what=lambda seen: seen.why if seen.presence is not Presence.ABSENT else "not visible yet",
             within=job.within(job.kind.patience.ready_within),
