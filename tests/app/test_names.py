@@ -202,8 +202,15 @@ def test_a_name_of_the_consumers_own_leads_to_the_endpoint(stories: Stories, acc
     assert "https://pay.internal/" in asked
     stories(up.both_up, link=link)
     assert stories.last.writes == []
+
+    route53 = account("consumer").client("route53")
+    for name in ("buy.internal", None):  # another one, or none, takes its place
+        assert link.consumer is not None
+        link = replace(link, consumer=replace(link.consumer, private_zone=name))
+        stories(up.both_up, link=link)
+        assert stories.last.exit == 0, stories.last.errors
+        assert [zone["Name"] for zone in route53.list_hosted_zones()["HostedZones"]] == [f"{name}."][: bool(name)]
     take_down(stories)
-    assert account("consumer").client("route53").list_hosted_zones()["HostedZones"] == []
 
 
 # ------------------------------------------------------------------------------------------ two parties

@@ -28,6 +28,7 @@ class HostedZone(Kind):
     name = "hosted_zone"
     title = "private hosted zone"
     client = "route53"
+    prunable = True
     settings = frozenset({"tagged"})
 
     def find(self, ctx: Ctx) -> Attrs | None:
