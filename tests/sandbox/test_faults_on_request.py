@@ -282,6 +282,13 @@ def test_a_list_comes_without_the_item_or_empty(provider: Side, faults: Callable
     provider.client("logs").create_log_group(logGroupName="here")
     faults("logs:DescribeLogGroups", "empty")
     assert provider.client("logs").describe_log_groups()["logGroups"] == []
+    s3 = provider.client("s3")
+    s3.create_bucket(Bucket="ours")
+    s3.put_object(Bucket="ours", Key="here/now", Body=b"")
+    assert s3.list_objects_v2(Bucket="ours")["KeyCount"] == 1
+    faults("s3:ListObjectsV2", "empty")
+    answer = s3.list_objects_v2(Bucket="ours")
+    assert (answer["KeyCount"], answer.get("Contents")) == (0, None)
 
 
 def test_some_items_of_a_200_fail_and_the_others_are_done(

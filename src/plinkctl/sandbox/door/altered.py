@@ -27,6 +27,8 @@ _NAMESPACE: Final = re.compile(r'\sxmlns="([^"]*)"')
 _MORE: Final = frozenset({"nextToken", "NextToken", "NextMarker", "nextMarker", "Marker"})
 #: How EC2 and the query services name the items of a list. Route 53 names them as the list, in the singular.
 _LISTED: Final = frozenset({"item", "member"})
+#: The items of S3's lists, which stand in the answer itself, side by side with the rest.
+_FLAT: Final = frozenset({"Contents", "CommonPrefixes", "Version", "DeleteMarker"})
 _ID: Final = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f]{8,17}")
 _HTML: Final = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\n"
 
@@ -48,6 +50,8 @@ def emptied(response: Response, value: str) -> Response:
         root = ET.fromstring(_NAMESPACE.sub("", text, count=1))  # noqa: S314 - moto wrote it a moment ago
         for parent in (root, *root):
             _empty_xml(parent, value)
+        if (count := root.find("KeyCount")) is not None:
+            count.text = str(sum(child.tag in _FLAT for child in root))
         if namespace:
             root.set("xmlns", namespace[1])
         response.set_data(ET.tostring(root))
@@ -60,6 +64,9 @@ def _empty_xml(parent: ET.Element, value: str) -> None:
     for child in list(parent):
         if child.tag in _MORE:
             parent.remove(child)
+        elif child.tag in _FLAT:
+            if not value or value in child.itertext():
+                parent.remove(child)
         elif len(child) and all(one.tag in _LISTED or child.tag == f"{one.tag}s" for one in child):
             for item in list(child):
                 if not value or value in item.itertext():
