@@ -16,11 +16,11 @@ from plinkctl.link import Side
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Duration(click.ParamType[float]):
-    """`90s`, `10m`, `1h`, or a bare number of seconds."""
+    """`90s`, `10m`, `1h`, `2d`, or a bare number of seconds."""
 
     name = "duration"
 
@@ -28,9 +28,9 @@ class Duration(click.ParamType[float]):
         """Seconds."""
         if isinstance(value, int | float):
             return float(value)
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value).strip())
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value).strip())
         if not found or float(found[1]) == 0:
-            self.fail(f"{value!r} is no duration; write 90s, 10m or 1h", param, ctx)
+            self.fail(f"{value!r} is no duration; write 90s, 10m, 1h or 2d", param, ctx)
         return float(found[1]) * _UNITS[found[2] or "s"]
 
 

@@ -15,7 +15,7 @@ from plinkctl.errors import UsageError
 
 @click.command()
 @together(
-    option("--advance", type=Duration(), metavar="DURATION", help="Move it ahead: 90s, 10m, 1h.", envvar=None),
+    option("--advance", type=Duration(), metavar="DURATION", help="Move it ahead: 90s, 10m, 1h, 2d.", envvar=None),
     option(
         "--speed",
         type=click.FloatRange(0, 1_000_000),
