@@ -34,29 +34,30 @@ def foreign(text: str) -> str:
     return json.dumps({**data, "link": "another"})
 
 
-@pytest.mark.parametrize(
-    ("damage", "word"),
-    [
-        pytest.param(lambda _: "", "empty", id="empty"),
-        pytest.param(lambda text: text[: len(text) // 2], "damaged", id="truncated"),
-        pytest.param(lambda _: "[]\n", "damaged", id="no object"),
-        pytest.param(newer, "newer", id="newer than the program"),
-        pytest.param(foreign, "another", id="of another link"),
-    ],
+#: How a state is damaged, what is said of it, and which of the commands meet it.
+DAMAGES: tuple[tuple[Callable[[str], str], str, slice], ...] = (
+    (lambda _: "", "empty", slice(None)),
+    (lambda text: text[: len(text) // 2], "damaged", slice(0, 1)),
+    (lambda _: "[]\n", "damaged", slice(1, 2)),
+    (newer, "newer", slice(0, 3)),
+    (foreign, "another", slice(1, 5)),
 )
-def test_a_state_that_cannot_be_read_ends_every_command(
-    shell: Shell, sandbox: Running, damage: Callable[[str], str], word: str
-) -> None:
+
+
+def test_a_state_that_cannot_be_read_ends_every_command(shell: Shell, sandbox: Running) -> None:
     shell.ok(*UP)
     path = shell.folder / ".plinkctl" / "default" / "provider.json"
-    damaged = damage(path.read_text())
-    path.write_text(damaged)
-    for command in (UP, ("teardown", "--yes"), ("status",), ("accept",), ("state", "show")):
-        done = refused(shell, *command, code=4, running=sandbox)
-        told = done.json["errors"][0]
-        assert word in f"{told['message']} {told['why']}"
-        assert "provider.json" in told["message"]
-    assert path.read_text() == damaged, "never repaired by guessing"
+    good = path.read_text()
+    commands = (UP, ("teardown", "--yes"), ("status",), ("accept",), ("state", "show"))
+    for damage, word, which in DAMAGES:
+        damaged = damage(good)
+        path.write_text(damaged)
+        for command in commands[which]:
+            done = refused(shell, *command, code=4, running=sandbox)
+            told = done.json["errors"][0]
+            assert word in f"{told['message']} {told['why']}"
+            assert "provider.json" in told["message"]
+        assert path.read_text() == damaged, f"{word}: never repaired by guessing"
 
 
 def test_a_state_that_is_in_use_is_left_alone(shell: Shell, sandbox: Running) -> None:

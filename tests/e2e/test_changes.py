@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from e2e_tools import BOTH, CONSUMER, PROVIDER, Aws, Meter, calls, link_file, network, zone_names
 
 if TYPE_CHECKING:
@@ -106,28 +105,22 @@ def test_what_somebody_else_changed_is_put_back(shell: Shell, sandbox: Running) 
     assert service["AcceptanceRequired"] is True
 
 
-@pytest.mark.parametrize(
-    ("wish", "node"),
-    [(("--cidr", "10.9.0.0/16"), "provider/vpc"), (("--port", "8080"), "provider/"), (("--subnets", "3"), "provider/")],
-)
-def test_what_would_replace_the_service_is_refused_whole(
-    shell: Shell, sandbox: Running, wish: tuple[str, ...], node: str
-) -> None:
-    wanted = ("provider", "up", "--allow", CONSUMER)
-    shell.ok(*wanted)
-    _refused(shell, sandbox, (*wanted, *wish), node)
-    meter = Meter(sandbox)
-    shell.ok(*wanted)
-    assert meter.mutating() == [], "the way back is open"
-
-
-def test_a_network_of_its_own_is_not_swapped_for_a_borrowed_one(shell: Shell, sandbox: Running) -> None:
+def test_what_would_replace_the_service_is_refused_whole(shell: Shell, sandbox: Running) -> None:
+    """Another block, port or number of subnets; and a borrowed network for its own."""
     ec2 = Aws(sandbox).client("provider", "ec2")
     vpc_id, (one, other) = network(ec2, "10.50", sorted(zone_names(ec2).values())[:2])
     wanted = ("provider", "up", "--allow", CONSUMER)
     shell.ok(*wanted)
-    borrowed = (*wanted, "--vpc-id", vpc_id, "--subnet-id", one, "--subnet-id", other)
-    _refused(shell, sandbox, borrowed, "provider/")
+    _refused(shell, sandbox, (*wanted, "--cidr", "10.9.0.0/16"), "provider/vpc")
+    for wish in (
+        ("--port", "8080"),
+        ("--subnets", "3"),
+        ("--vpc-id", vpc_id, "--subnet-id", one, "--subnet-id", other),
+    ):
+        _refused(shell, sandbox, (*wanted, *wish), "provider/")
+    meter = Meter(sandbox)
+    shell.ok(*wanted)
+    assert meter.mutating() == [], "the way back is open"
 
 
 def test_what_would_replace_the_endpoint_is_refused(shell: Shell, sandbox: Running) -> None:

@@ -248,18 +248,17 @@ def test_a_process_that_slept_while_another_went_on_sends_nothing_more(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("nth", "when"), [(9, "before"), (60, "after")])
-def test_killed_at_a_commit_the_same_command_finishes(
-    shell: Shell, sandbox: Running, bucket: Any, nth: int, when: str
-) -> None:
+def test_killed_at_a_commit_the_same_command_finishes(shell: Shell, sandbox: Running, bucket: Any) -> None:
+    """Killed before one of its first commits; then, the second time, once another has been made."""
     shell.env |= {"PLINKCTL_STATE": PLACE, "PLINKCTL_RECOVERY_GRACE": "1"}
     before = Aws(sandbox).census()
     kill = {"action": "s3:PutObject", "resource": "*provider.json", "effect": "signal", "signals": "KILL"}
-    remote.set_faults(sandbox, {"rules": [{**kill, "nth": nth, "when": when}]})
     # The number of the process, which only itself knows, goes with every call.
     itself = ("sh", "-c", 'AWS_SDK_UA_APP_ID=pid-$$ exec "$@"', "sh", PLINKCTL, *UP)
-    killed = subprocess.run(itself, cwd=shell.folder, env=shell.env, capture_output=True, timeout=60, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    for nth, when in ((9, "before"), (50, "after")):
+        remote.set_faults(sandbox, {"rules": [{**kill, "nth": nth, "when": when}]}, replace=True)
+        killed = subprocess.run(itself, cwd=shell.folder, env=shell.env, capture_output=True, timeout=60, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
     shell.ok(*UP)
     vpcs = Aws(sandbox).client("provider", "ec2").describe_vpcs()["Vpcs"]
     assert len(vpcs) == 2, "the account's own and one more"

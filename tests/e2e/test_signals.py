@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from e2e_tools import BOTH, CONSUMER, PROOF, Aws, envelope, in_foreground, read_until, untroubled
@@ -18,33 +18,32 @@ if TYPE_CHECKING:
     from plinkctl.sandbox.daemon import Running
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "code", "moment"),
-    [
-        (signal.SIGINT, 130, r"provider/vpc  creating"),
-        (signal.SIGTERM, 143, r"provider/nlb  waiting"),
-        (signal.SIGHUP, 129, r"consumer/endpoint  (creating|waiting)"),
-    ],
+#: Each later than the one before, so that the same command can be stopped at one after the other.
+STOPS = (
+    (signal.SIGINT, 130, r"provider/vpc  creating"),
+    (signal.SIGTERM, 143, r"provider/nlb  waiting"),
+    (signal.SIGHUP, 129, r"consumer/endpoint  (creating|waiting)"),
 )
-def test_a_signal_during_up_leaves_a_state_that_the_same_command_finishes(
-    brisk_shell: Shell, brisk: Running, number: signal.Signals, code: int, moment: str
-) -> None:
+
+
+@pytest.mark.slow
+def test_a_signal_during_up_leaves_a_state_that_the_same_command_finishes(brisk_shell: Shell, brisk: Running) -> None:
     shell, before = brisk_shell, Aws(brisk).census()
     up = ("up", *BOTH, "-o", "json", "--progress", "plain")
-    process = in_foreground(shell, *up)
-    heard = read_until(process, moment)
-    os.killpg(process.pid, number)
-    out, rest = process.communicate(timeout=30)
-    assert process.returncode == code, heard + rest
-    assert f"    plinkctl {' '.join(up)}\n" in rest, "the resuming command, alone on its line"
-    untroubled(heard, rest)
-    answer = envelope(out)
-    assert answer["exit_code"] == code
-    assert answer["errors"][0]["code"] == "stopped"
-    for path in shell.folder.glob(".plinkctl/*/*.json"):
-        json.loads(path.read_text())
-    assert shell("state", "show", "-o", "json").code == 0
+    for number, code, moment in STOPS:
+        process = in_foreground(shell, *up)
+        heard = read_until(process, moment)
+        os.killpg(process.pid, number)
+        out, rest = process.communicate(timeout=30)
+        assert process.returncode == code, heard + rest
+        assert f"    plinkctl {' '.join(up)}\n" in rest, "the resuming command, alone on its line"
+        untroubled(heard, rest)
+        answer = envelope(out)
+        assert answer["exit_code"] == code
+        assert answer["errors"][0]["code"] == "stopped"
+        for path in shell.folder.glob(".plinkctl/*/*.json"):
+            json.loads(path.read_text())
+        assert shell("state", "show", "-o", "json").code == 0
 
     done = shell.ok("up", *BOTH)
     assert done["verify"]["request"]["body"] == PROOF
@@ -96,7 +95,7 @@ def test_a_reader_that_goes_away_does_no_harm(shell: Shell, sandbox: Running, de
     untroubled(done.stdout, done.stderr)
     assert status.read_text().strip() == "0"
     assert "Broken pipe" not in done.stderr
-    assert shell.ok("status")["sides"][0]["service_id"]
+    assert _service(shell)["phase"] == "ready"
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
@@ -113,4 +112,10 @@ def test_a_stream_that_was_never_open_does_no_harm(shell: Shell, sandbox: Runnin
     )
     untroubled(done.stdout, done.stderr)
     assert done.returncode == 0, done.stderr
-    assert shell.ok("status")["sides"][0]["service_id"]
+    assert _service(shell)["phase"] == "ready"
+
+
+def _service(shell: Shell) -> dict[str, Any]:
+    """The record of the service: the last thing that a provider makes."""
+    (found,) = [one for one in shell.ok("state", "show")["records"] if one["node"] == "service"]
+    return dict(found)
