@@ -18,6 +18,7 @@ from docs_tools import (
     ROOT,
     cells,
     commands,
+    recording,
     refuse,
     rows,
     section,
@@ -26,7 +27,6 @@ from docs_tools import (
     text_of,
     without_blocks,
 )
-from shells import Shell
 
 from plinkctl import topology
 from plinkctl.errors import MEANINGS, Exit
@@ -225,32 +225,9 @@ def test_the_two_commands_of_the_readme_do_what_they_are_said_to_do() -> None:
     assert one_liner("ci:tests").endswith("/pytest -n auto")
 
 
-def recording() -> str:
-    """What the README shows of the demo."""
-    found = re.search(
-        r"<!-- demo:begin -->\n```text\n(.*)```\n<!-- demo:end -->", text_of(ROOT / "README.md"), re.DOTALL
-    )
-    assert found
-    return found[1]
-
-
-def masked(text: str) -> str:
-    """The text without what differs from one demo to the next: IDs, times, durations."""
-    named = re.sub(r"\b(vpce-svc|vpce)-[0-9a-f]{17}(-\w{8})?|\bplk-demo-function-\w{10}", "ID", text)
-    return re.sub(r" +", " ", re.sub(r"(\d+m ?)?\d+(?:[.:T+-]\d+)*", "N", named))
-
-
 def test_the_recording_in_the_readme_has_the_proof() -> None:
     assert re.search(r"^ +body +Hello from ALB!$", recording(), re.MULTILINE)
     assert re.search(r"^leftovers +nothing is left$", recording(), re.MULTILINE)
-
-
-@pytest.mark.slow
-def test_the_recording_in_the_readme_is_what_the_demo_prints(brisk_shell: Shell) -> None:
-    done = brisk_shell("demo", "--progress", "plain")
-    assert done.code == 0, done.err
-    end = "".join(line for line in done.err.splitlines(keepends=True)[-2:])
-    assert masked(end + done.out) == masked(recording())
 
 
 def test_no_page_is_executable_or_empty() -> None:

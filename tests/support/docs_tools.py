@@ -122,3 +122,12 @@ def refuse(arguments: list[str]) -> str:
     except click.ClickException as error:
         return error.format_message()
     return ""
+
+
+def recording() -> str:
+    """What the README shows of the demo."""
+    found = re.search(
+        r"<!-- demo:begin -->\n```text\n(.*)```\n<!-- demo:end -->", text_of(ROOT / "README.md"), re.DOTALL
+    )
+    assert found
+    return found[1]
