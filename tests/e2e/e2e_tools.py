@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -49,12 +50,8 @@ class Aws:
     def client(self, profile: str, service: str) -> Any:
         """A client of that account."""
         known = self._known[f"profile {profile}"]
-        session = boto3.Session(
-            aws_access_key_id=known["aws_access_key_id"],
-            aws_secret_access_key=known["aws_secret_access_key"],
-            region_name=known["region"],
-        )
-        return session.client(service, endpoint_url=known["endpoint_url"])
+        keys = (known["aws_access_key_id"], known["aws_secret_access_key"])
+        return _client(*keys, known["region"], known["endpoint_url"], service)
 
     def census(self) -> dict[str, list[Any]]:
         """Everything a link could leave behind, in both accounts, as IDs; equal censuses mean equal worlds."""
@@ -81,6 +78,13 @@ class Aws:
         yield "Roles", [i["Arn"] for i in self.client(profile, "iam").list_roles()["Roles"]]
         yield "LogGroups", [i["arn"] for i in self.client(profile, "logs").describe_log_groups()["logGroups"]]
         yield "Functions", [i["FunctionArn"] for i in self.client(profile, "lambda").list_functions()["Functions"]]
+
+
+@cache
+def _client(key: str, secret: str, region: str, url: str, service: str) -> Any:
+    """Made once: a census asks ten of them."""
+    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region)
+    return session.client(service, endpoint_url=url)
 
 
 def link_file(shell: Shell, content: str, name: str = "link.yaml") -> str:
