@@ -20,10 +20,10 @@ RAW = (
 )
 
 
-def test_private_dns_on_a_service_without_a_name_is_refused_before_the_endpoint_is_made(
+def test_private_dns_on_a_service_without_a_name_is_refused_before_the_endpoint_is_made_and_after(
     shell: Shell, sandbox: Running
 ) -> None:
-    offered = shell.ok("provider", "up", "--allow", CONSUMER)
+    offered = shell.ok("provider", "up", "--allow", CONSUMER, "--no-acceptance-required")
     before, meter = Aws(sandbox).census(), Meter(sandbox)
     asking = ("consumer", "up", "--profile", "consumer", "--service-name", offered["service_name"])
     done = refused(shell, *asking, "--private-dns", code=2)
@@ -36,6 +36,13 @@ def test_private_dns_on_a_service_without_a_name_is_refused_before_the_endpoint_
     assert not (shell.folder / ".plinkctl" / "default" / "consumer.json").exists()
     assert not any(raw in done.out + done.err for raw in RAW)
 
+    shell.ok(*asking)
+    meter = Meter(sandbox)
+    done = refused(shell, *asking, "--private-dns", code=2)
+    assert "private DNS" in done.json["errors"][0]["message"], "it cannot be switched on later either"
+    assert meter.mutating() == []
+    assert not any(raw in done.out + done.err for raw in RAW)
+
 
 def test_private_dns_is_refused_as_well_when_both_sides_are_made_in_one_walk(shell: Shell, sandbox: Running) -> None:
     """The service plinkctl makes has no private DNS name, so nothing needs to be made to know the answer."""
@@ -45,19 +52,11 @@ def test_private_dns_is_refused_as_well_when_both_sides_are_made_in_one_walk(she
     assert meter.mutating() == []
 
 
-def test_private_dns_cannot_be_switched_on_later_either(shell: Shell, sandbox: Running) -> None:
-    offered = shell.ok("provider", "up", "--allow", CONSUMER, "--no-acceptance-required")
-    asking = ("consumer", "up", "--profile", "consumer", "--service-name", offered["service_name"])
-    shell.ok(*asking)
-    meter = Meter(sandbox)
-    done = refused(shell, *asking, "--private-dns", code=2)
-    assert "private DNS" in done.json["errors"][0]["message"]
-    assert meter.mutating() == []
-    assert not any(raw in done.out + done.err for raw in RAW)
-
-
-def test_the_providers_teardown_names_our_own_live_endpoint_and_what_to_do(shell: Shell, sandbox: Running) -> None:
-    both = shell.ok("up", *BOTH)
+def test_a_live_endpoint_stops_a_teardown_ours_the_providers_and_a_strangers_the_whole(
+    shell: Shell, sandbox: Running
+) -> None:
+    """Each is named with what to do; a stranger's is cut only when asked for."""
+    both = shell.ok("up", "-f", link_file(shell, "provider: {acceptance_required: false}"), *BOTH)
     meter = Meter(sandbox)
     done = refused(shell, "teardown", "provider", "--yes", code=6)
     (error,) = done.json["errors"]
@@ -65,12 +64,7 @@ def test_the_providers_teardown_names_our_own_live_endpoint_and_what_to_do(shell
     assert error["hint"].startswith("plinkctl teardown consumer")
     assert not any(raw in done.out + done.err for raw in RAW)
     assert meter.mutating() == []
-    shell.ok("teardown", "consumer", "--consumer-profile", "consumer", "--yes")
-    shell.ok("teardown", "provider", "--yes")
 
-
-def test_a_strangers_live_endpoint_stops_the_whole_teardown_until_it_may_be_cut(shell: Shell, sandbox: Running) -> None:
-    both = shell.ok("up", "-f", link_file(shell, "provider: {acceptance_required: false}"), *BOTH)
     ec2 = Aws(sandbox).client("consumer", "ec2")
     ours = ec2.describe_vpc_endpoints(VpcEndpointIds=[both["consumer"]["endpoint_id"]])["VpcEndpoints"][0]
     stranger = ec2.create_vpc_endpoint(
@@ -92,7 +86,8 @@ def test_a_strangers_live_endpoint_stops_the_whole_teardown_until_it_may_be_cut(
     assert Aws(sandbox).census() == before
 
     ec2.delete_vpc_endpoints(VpcEndpointIds=[stranger])
-    shell.ok("teardown", *BOTH, "--yes")
+    shell.ok("teardown", "consumer", "--consumer-profile", "consumer", "--yes")
+    shell.ok("teardown", "provider", "--yes")
 
 
 def test_teardown_without_anybody_to_ask_is_refused(shell: Shell, sandbox: Running) -> None:

@@ -173,26 +173,33 @@ def test_a_signal_before_anything_was_begun_ends_it_without_a_word(
     assert meter.all() == []
 
 
-@pytest.mark.parametrize(
-    ("answer", "code"),
-    [("\x03", 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), ("\x04", 6), ("n\n", 6)],
-    ids=["ctrl-c", "TERM", "HUP", "ctrl-d", "no"],
+#: What a question may get: keys, or a signal; and the exit code.
+ANSWERS: tuple[tuple[str | signal.Signals, int], ...] = (
+    ("\x03", 130),  # Ctrl-C
+    (signal.SIGTERM, 143),
+    (signal.SIGHUP, 129),
+    ("\x04", 6),  # Ctrl-D
+    ("n\n", 6),
 )
-def test_a_question_is_left_at_once(shell: Shell, sandbox: Running, answer: str | signal.Signals, code: int) -> None:
+
+
+def test_a_question_is_left_at_once(shell: Shell, sandbox: Running) -> None:
+    """Asked five times of the same link, of which nothing is touched."""
     assert shell(*UP).code == 0
     meter = Meter(sandbox)
-    with on_a_pty(shell, "teardown", "--name", "shop", "--state", "kept here") as terminal:
-        terminal.read_until("Go on\\?")
-        if isinstance(answer, str):
-            terminal.type(answer)
-        else:
-            os.kill(terminal.process.pid, answer)
-        seen = terminal.rest()
-        assert terminal.process.wait(30) == code, seen
-    untroubled(seen)
-    assert meter.mutating() == []
-    if code != 6:
-        assert "plinkctl teardown --name shop --state 'kept here'" in seen
+    for answer, code in ANSWERS:
+        with on_a_pty(shell, "teardown", "--name", "shop", "--state", "kept here") as terminal:
+            terminal.read_until("Go on\\?")
+            if isinstance(answer, str):
+                terminal.type(answer)
+            else:
+                os.kill(terminal.process.pid, answer)
+            seen = terminal.rest()
+            assert terminal.process.wait(30) == code, f"{answer!r}: {seen}"
+        untroubled(seen)
+        assert meter.mutating() == [], repr(answer)
+        if code != 6:
+            assert "plinkctl teardown --name shop --state 'kept here'" in seen
 
 
 def test_a_demo_is_stopped_while_its_sandbox_starts(shell: Shell) -> None:
@@ -208,24 +215,21 @@ def test_a_demo_is_stopped_while_its_sandbox_starts(shell: Shell) -> None:
     assert "creating" not in err
 
 
-@pytest.mark.parametrize(
-    ("command", "moment"),
-    [
-        (("accept", "--wait"), "waiting for a connection to accept"),
-        (("consumer", "up", "--wait", "--profile", "consumer"), r"consumer/endpoint  waiting"),
-    ],
-    ids=["accept", "consumer up"],
-)
-def test_a_wait_for_others_ends_at_once(shell: Shell, sandbox: Running, command: tuple[str, ...], moment: str) -> None:
+def test_a_wait_for_others_ends_at_once(shell: Shell, sandbox: Running) -> None:
+    """The provider's for a connection, then the consumer's for being accepted."""
     offered = shell.ok("provider", "up", "--allow", CONSUMER)
-    more = ("--service-name", offered["service_name"]) if command[0] == "consumer" else ()
-    process = in_foreground(shell, *command, *more, "--progress", "plain")
-    heard = read_until(process, moment)
-    os.killpg(process.pid, signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 143, heard + err
-    untroubled(heard, err)
-    assert err.rstrip().endswith(f"\n    plinkctl {' '.join((*command, *more))} --progress plain")
+    asking = ("consumer", "up", "--wait", "--profile", "consumer", "--service-name", offered["service_name"])
+    for command, moment in (
+        (("accept", "--wait"), "waiting for a connection to accept"),
+        (asking, r"consumer/endpoint  waiting"),
+    ):
+        process = in_foreground(shell, *command, "--progress", "plain")
+        heard = read_until(process, moment)
+        os.killpg(process.pid, signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 143, heard + err
+        untroubled(heard, err)
+        assert err.rstrip().endswith(f"\n    plinkctl {' '.join(command)} --progress plain")
 
 
 def test_verify_is_stopped_with_its_request_under_way(shell: Shell, sandbox: Running) -> None:
