@@ -113,12 +113,17 @@ def test_an_answer_that_breaks_off_is_unclear_and_never_an_empty_one() -> None:
         with pytest.raises(AwsError) as caught:
             clients(url, services=("logs",)).read("logs", "describe_log_groups")
     assert caught.value.nature == Nature.UNCLEAR
+    assert endpoint.asked == 3
 
 
 def test_a_read_whose_answer_is_lost_is_asked_again() -> None:
-    with serving(None, BROKEN, VPCS) as (endpoint, url):
-        assert clients(url).read("ec2", "describe_vpcs")["Vpcs"][0]["VpcId"] == "vpc-1"
-        assert endpoint.asked == 3
+    half = (200, VPCS[1][:60])
+    with serving(None, BROKEN, half, VPCS, half, VPCS) as (endpoint, url):
+        aws = clients(url)
+        assert aws.read("ec2", "describe_vpcs")["Vpcs"][0]["VpcId"] == "vpc-1"
+        assert endpoint.asked == 4
+        assert aws.pages("ec2", "describe_vpcs", "Vpcs") == [{"VpcId": "vpc-1"}]
+        assert endpoint.asked == 6
 
 
 def test_nobody_at_the_endpoint_is_final_since_nothing_was_sent() -> None:

@@ -202,6 +202,9 @@ _BY_CLASS: Final[tuple[tuple[tuple[type[Exception], ...], Nature], ...]] = (
     ),
     ((boto.BotoCoreError,), _N.REFUSED),
 )
+BROKEN_OFF: Final = frozenset({"IncompleteReadError", "ResponseParserError"})
+"""The codes of an answer that came, but not whole."""
+
 _UNREACHABLE: Final = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"})
 _CLOCK: Final = re.compile("RequestTimeTooSkewed|RequestInTheFuture|Signature expired|Signature not yet current")
 """What AWS says, in the code or in the message, where the time of a signature is not its own."""

@@ -1,9 +1,9 @@
 """The one door to AWS: `read` (with `peek` and `pages`) and `write`. The only module that knows boto3.
 
-Reads are retried by the SDK; writes never are, since an SDK retry after a lost answer makes a second VPC and
-reports success (reliability.md finding 1). What botocore raises leaves here as our AwsError. `write` also reads the
-`Unsuccessful` lists that hide failures in a 200. Once the user asked to stop, nothing more is sent, and what SDKs would
-try again is not.
+Reads are retried by the SDK, and here where the answer broke off; writes never are, since an SDK retry after a lost
+answer makes a second VPC and reports success (reliability.md finding 1). What botocore raises leaves here as our
+AwsError. `write` also reads the `Unsuccessful` lists that hide failures in a 200. Once the user asked to stop, nothing
+more is sent, and what SDKs would try again is not.
 """
 
 import os
@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
@@ -39,8 +39,11 @@ from plinkctl.redaction import know, redacted
 
 SERVICES: Final = ("ec2", "elbv2", "iam", "logs", "lambda", "acm", "route53")
 
+T = TypeVar("T")
+
 _CONNECT_TIMEOUT: Final = 5
 _READ_TIMEOUT: Final = 70  # above the longest run of the probe function (60 s), or Invoke would be given up too early
+_HALVES: Final = 2  # answers that broke off before a read is given up at the third
 _POOL: Final = 16  # workers of a walk: fewer connections than workers would make them wait for each other
 
 MOST_PAGES: Final = 1000  # of one list; accounts with more are not what this is for
@@ -132,7 +135,7 @@ class Clients:
         try:
             core = botocore.session.Session(profile=access.profile)
             core.register_component("data_loader", _models(core.get_config_variable("data_path")))
-            core.register("before-parse", _whole)
+            core.register("before-parse", _refuse_half)
             session = boto3.Session(botocore_session=core)
             region = region_of(access, session)
             names = ("sts", *services)
@@ -218,7 +221,7 @@ class Clients:
             AwsError: AWS refused it.
             Stopped: The user asked to stop.
         """
-        return self._call(self._reading[service], service, operation, params)
+        return self._whole(lambda: self._call(self._reading[service], service, operation, params))
 
     def peek(self, service: str, operation: str, **params: Any) -> dict[str, Any] | None:
         """One read of what may not be there: None when AWS says that it is not.
@@ -242,13 +245,16 @@ class Clients:
             key: The list's name in each page.
             params: The call's parameters.
         """
-        client = self._reading[service]
-        items: list[dict[str, Any]] = []
-        if not client.can_paginate(operation):
+        if not self._reading[service].can_paginate(operation):
             return list(self.read(service, operation, **params)[key])
+        return self._whole(lambda: self._pages(service, operation, key, params))
+
+    def _pages(self, service: str, operation: str, key: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
         begun = self._begun()
         try:
-            for number, page in enumerate(client.get_paginator(operation).paginate(**params), 1):
+            paginator = self._reading[service].get_paginator(operation)
+            for number, page in enumerate(paginator.paginate(**params), 1):
                 if number > MOST_PAGES:
                     raise faults.endless(service, operation, number)
                 items.extend(page.get(key, ()))  # S3 leaves an empty list out
@@ -272,6 +278,16 @@ class Clients:
         if failure := faults.unsuccessful(reply, service=service, operation=operation):
             raise failure
         return reply
+
+    def _whole(self, look: Callable[[], T]) -> T:
+        """Read again what broke off: the SDK tries again what did not come at all, but not what came in half."""
+        for _ in range(_HALVES):
+            try:
+                return look()
+            except AwsError as error:
+                if error.answer.code not in faults.BROKEN_OFF:
+                    raise
+        return look()
 
     def _call(
         self, client: Any, service: str, operation: str, params: dict[str, Any], *, writes: bool = False
@@ -415,7 +431,7 @@ def elsewhere(urls: Iterable[str]) -> str | None:
     return ", ".join(sorted(found)) or None
 
 
-def _whole(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+def _refuse_half(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
     """Refuse an answer that broke off.
 
     botocore does not hold the length of a body against what its head says (httpsession.py), and its JSON parser takes
