@@ -68,6 +68,17 @@ def test_the_last_look_is_at_the_deadline_and_not_after_it() -> None:
     assert caught.value.why == "look 5", "what was seen last is the reason"
 
 
+@pytest.mark.parametrize(("at", "within"), [(76.38, 15.3), (49.54, 26.97), (9.39, 1.7)])
+def test_a_deadline_that_sums_miss_by_a_hair_is_one_all_the_same(at: float, within: float) -> None:
+    assert at + within - at < within
+    clock = VirtualClock()
+    clock.slept.append(at)
+    with pytest.raises(TimedOutError):
+        poll_until(999, clock, within=within)
+    with pytest.raises(LookupError):
+        persist(Flaky(999), again=str, within=within, clock=clock, tell=Told())
+
+
 def test_what_comes_just_at_the_deadline_still_counts() -> None:
     assert poll_until(5, VirtualClock(), within=10) == 5
 

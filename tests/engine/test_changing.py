@@ -88,6 +88,21 @@ def test_an_immutable_change_is_refused_with_the_way_there_and_nothing_is_sent(b
     assert bench.service.calls("create", "update", "delete", "retag") == []
 
 
+def test_a_setting_that_aws_never_tells_is_sent_once(bench: Bench) -> None:
+    silent = Seen(
+        presence=Presence.READY,
+        attrs={"id": "a-1"},
+        settings={"size": 1},
+        untold=frozenset({"size"}),
+        tags=only(bench).tags,
+    )
+    for _ in range(2):
+        bench.service.probes["a"] = [silent] * 30
+        assert bench.up(thing("a", size=2)).failed == {}
+    assert bench.service.calls("update") == ["update a {'size': 2}"]
+    assert bench.clock.now() == 0, "to wait until it shows would be in vain"
+
+
 # ------------------------------------------------------------------------------------------------ tags
 
 

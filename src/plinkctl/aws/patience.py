@@ -21,6 +21,7 @@ Tell = Callable[[str, float], None]
 """Called with what is waited for and the seconds waited so far."""
 
 FIRST: Final = 1.0
+_LEAST: Final = 0.001  # up to a deadline: rounded sums may miss it by a hair, and would look again and again
 MOST: Final = 5.0  # PrivateLink reads share tight buckets (aws-facts.md 9.1); Terraform polls at this rhythm too
 
 
@@ -131,7 +132,7 @@ def poll(
         wait=tenacity.wait_exponential(multiplier=FIRST, min=FIRST, max=MOST),
         stop=lambda _: asked - begun >= within,
         # The last look is at the deadline, not after it.
-        sleep=lambda seconds: clock.sleep(max(0.0, min(seconds, begun + within - clock.now()))),
+        sleep=lambda seconds: clock.sleep(max(_LEAST, min(seconds, begun + within - clock.now()))),
         before_sleep=lambda _: tell(what(last[0]), clock.now() - begun),
     )
     try:
@@ -180,7 +181,7 @@ def persist(
         # Jitter keeps the parallel nodes of one walk from asking AWS in step after a throttle.
         wait=tenacity.wait_exponential(multiplier=first, min=first, max=most) + tenacity.wait_random(0, first / 2),
         stop=lambda _: clock.now() - begun >= within,
-        sleep=lambda seconds: clock.sleep(min(seconds, begun + within - clock.now())),
+        sleep=lambda seconds: clock.sleep(max(_LEAST, min(seconds, begun + within - clock.now()))),
         before_sleep=lambda _: tell(why[0], clock.now() - begun),
         reraise=True,
     )

@@ -181,13 +181,16 @@ def _settle(job: Job, record: Record, seen: Seen | None) -> Generator[Step, Any,
         raise replaced(job.node.key, job.kind, changed)
     ctx = job.ctx(record, job.params)
     updated = False
+    # What AWS was told and is silent about is believed: it would be told so for ever.
+    told = dict(record.params) if record.phase is Phase.READY else {}
     for _ in range(_ROUNDS):
         if seen is None or seen.presence is not Presence.READY:
             seen = yield Call(partial(until_ready, job, ctx, record.attrs))
         if seen.presence is Presence.HELD:
             return record, seen, updated
         wanted = plain(_settings(job))
-        changes = {key: value for key, value in wanted.items() if plain(seen.settings.get(key)) != value}
+        are = {**seen.settings, **{key: told[key] for key in seen.untold if key in told}}
+        changes = {key: value for key, value in wanted.items() if plain(are.get(key)) != value}
         put, drop = _tag_changes(job, record, seen)
         if not changes and not put and not drop:
             # Tags that an earlier process sent and nobody has seen may be set yet. To forget them now leaves them.
@@ -205,7 +208,9 @@ def _settle(job: Job, record: Record, seen: Seen | None) -> Generator[Step, Any,
         yield Commit(record)
         yield NodeActing(at=job.clock.wall(), node=job.node.key, action=Action.UPDATE, detail=detail)
         yield Call(partial(converge, job, ctx, record.attrs, changes, put, drop))
-        yield Call(partial(until_it_shows, job, ctx, record.attrs, seen))
+        told |= changes
+        if put or drop or not seen.untold.issuperset(changes):
+            yield Call(partial(until_it_shows, job, ctx, record.attrs, seen))
         seen = None
     raise PlinkError(
         f"{job.node.key} does not keep its settings",

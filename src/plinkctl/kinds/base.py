@@ -47,6 +47,7 @@ class Seen:
         why: What it waits for or what is wrong, in words; AWS's own state name included.
         attrs: What AWS says of it now.
         settings: The current value of each of the kind's settings.
+        untold: Those of them that AWS's answer is silent about; then the value is AWS's default.
         frozen: The parameters of its create that cannot be changed, as AWS tells them: for a state that was lost.
         tags: All its tags; None where the kind has none or they were not read.
     """
@@ -55,6 +56,7 @@ class Seen:
     why: str = ""
     attrs: Attrs = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    untold: frozenset[str] = frozenset()
     frozen: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] | None = None
 

@@ -99,6 +99,7 @@ class Function(Kind):
                 "timeout": item["Timeout"],
                 "code": item["CodeSha256"],
             },
+            untold=frozenset() if "LoggingConfig" in item else frozenset({"log_group"}),
             frozen={
                 "subnet_ids": list(item.get("VpcConfig", {}).get("SubnetIds", ())),
                 "security_group_ids": list(item.get("VpcConfig", {}).get("SecurityGroupIds", ())),

@@ -50,12 +50,13 @@ class LoadBalancer(ElbKind):
             "failed": Presence.FAILED,
         }.get(state, Presence.PENDING)
         # An NLB that has groups but does not tell is one that enforces: that is AWS's default.
-        enforce = item.get("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic") or "on"
+        enforce = item.get("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic")
         return Seen(
             presence=presence,
             why=f"{item['Type']} load balancer is {state}{f': {reason}' if reason else ''}",
             attrs=self._attrs(item),
-            settings={"enforce": enforce} if item["Type"] == "network" else {},
+            settings={"enforce": enforce or "on"} if item["Type"] == "network" else {},
+            untold=frozenset() if enforce else self.settings,
             frozen={
                 "type": item["Type"],
                 "subnet_ids": [zone["SubnetId"] for zone in item["AvailabilityZones"]],
