@@ -137,6 +137,13 @@ def test_a_tag_that_a_killed_run_sent_and_nobody_has_seen_is_waited_for(bench: B
     assert bench.service.calls("retag") == []
 
 
+def test_a_command_without_the_time_to_wait_for_such_a_tag_forgets_nothing(bench: Bench) -> None:
+    bench.store.commit(replace(bench.record("a"), tags={"team": "payments"}))
+    bench.timeout = 10
+    assert bench.failure(bench.up(A), "a").exit_code == Exit.TIMED_OUT
+    assert bench.record("a").tags == {"team": "payments"}
+
+
 def test_a_tag_that_somebody_removed_is_set_again(bench: Bench) -> None:
     bench.tags = {"team": "payments"}
     bench.up(A)

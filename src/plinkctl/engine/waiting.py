@@ -35,8 +35,15 @@ def until_it_shows(job: Job, ctx: Ctx, attrs: Attrs, before: Seen) -> None:
 
 
 def until_tags_come(job: Job, ctx: Ctx, attrs: Attrs, before: Seen, *, within: float) -> None:
-    """Give tags that an earlier process sent the time to be set."""
-    _until_other(job, ctx, attrs, before, within=within, what="tags that an earlier run sent may be set yet")
+    """Give tags that an earlier process sent the time to be set.
+
+    Raises:
+        TimedOutError: The command has not as much time left.
+    """
+    why = "tags that an earlier run sent may be set yet"
+    _until_other(job, ctx, attrs, before, within=within, what=why)
+    if job.within(within) <= 0:
+        raise late(job, "seen with its tags", why)
 
 
 def _until_other(job: Job, ctx: Ctx, attrs: Attrs, before: Seen, *, within: float, what: str) -> None:
