@@ -182,6 +182,7 @@ def test_another_name_takes_the_place_of_the_first(stories: Stories, zone: str, 
     stories(up.both_up, link=other)
     assert stories.last.failed["provider/service"].code == "name_in_use"
     assert "--no-private-dns" in str(stories.last.failed["provider/service"].hint)
+    assert proven(stories)["request"]["tls"]["names"] == [DOMAIN], "whoever uses the old name goes on using it"
     stories(up.both_up, link=stories.consumer(private_dns=False))
     assert stories.last.exit == 0, stories.last.errors
     stories(up.both_up, link=other)

@@ -53,7 +53,7 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
         _refuse_replacements(nodes, opened)
         _protect(run, opened, on=False)
         _write_up_public(run, opened)
-        graph = topology.graph(nodes)
+        graph = topology.graph(nodes, offered=_offered(opened))
         walked = running.walk(run, opened, nodes, graph, lifecycle.up, direction="up", held_ends=held_ends)
         if orphans and not walked.failed:
             # As they stand on each other: a listener before its target group, a record before its zone.
@@ -65,6 +65,12 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
         if not walked.failed:  # what is half made may still have to go
             _protect(run, opened, on=True)
         return {side: side_data(seat.state) for side, seat in opened.items()}
+
+
+def _offered(opened: Mapping[Side, Seat]) -> bool:
+    seat = opened.get(Side.PROVIDER)
+    service = seat.state.live.get(SERVICE.partition("/")[2]) if seat else None
+    return service is not None and service.phase is Phase.READY
 
 
 def _write_up_public(run: Run, opened: Mapping[Side, Seat]) -> None:

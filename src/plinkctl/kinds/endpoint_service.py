@@ -176,8 +176,7 @@ class EndpointService(Ec2Kind):
             raise RefusedError(
                 f"the private DNS name of {attrs['id']} cannot be {'changed' if domain else 'removed'} now",
                 why=f"it is in use by {', '.join(live) or 'connections that have not quite ended'}; {error.why}",
-                hint=f"its consumers let go of it first: plinkctl {first}; until then the same command with the old "
-                "name puts its certificate back as well",
+                hint=f"its consumers let go of it first: plinkctl {first}",
                 code="name_in_use",
             ) from error
 

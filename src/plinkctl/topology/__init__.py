@@ -65,9 +65,21 @@ def nodes(link: Link, sites: Mapping[Side, Site]) -> dict[str, Node]:
     return {node.key: node for node in made}
 
 
-def graph(nodes: Mapping[str, Node]) -> Graph:
-    """The order of making them."""
-    return Graph({key: node.refs for key, node in nodes.items()})
+def graph(nodes: Mapping[str, Node], *, offered: bool = False) -> Graph:
+    """The order of making them.
+
+    Args:
+        nodes: All of them.
+        offered: Whether the service stands already, so that consumers use it.
+    """
+    needs = {key: node.refs for key, node in nodes.items()}
+    if offered:
+        # AWS may refuse another private DNS name while consumers use the old one. So the service is asked first: a
+        # listener with the certificate of the new name would cut them off.
+        for key, node in nodes.items():
+            if "certificate_arn" in node.params:
+                needs[key] = (*needs[key], Ref(SERVICE))
+    return Graph(needs)
 
 
 def recorded(states: Iterable[State]) -> tuple[dict[str, Node], Graph]:
