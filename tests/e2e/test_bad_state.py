@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,6 +82,7 @@ def test_two_at_once_do_not_work_on_one_side(brisk_shell: Shell, brisk: Running)
     lock = brisk_shell.folder / ".plinkctl" / "default" / "provider.json"
     while not lock.exists():
         assert first.poll() is None
+        time.sleep(0.01)
     done = brisk_shell(*UP, "-o", "json")
     assert done.code == 4
     assert f"pid {first.pid}" in done.json["errors"][0]["why"]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -207,6 +208,7 @@ def test_a_demo_is_stopped_while_its_sandbox_starts(shell: Shell) -> None:
     sandbox = shell.folder / "xdg/plinkctl/demo/sandbox"
     while not sandbox.exists():
         assert process.poll() is None
+        time.sleep(0.01)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -321,6 +323,7 @@ def test_a_reader_that_stops_reading_does_not_keep_a_second_signal_from_ending_i
     os.close(writing)
     while not meter.all():  # after its first call it wants to say where it works
         assert process.poll() is None
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
     try:

@@ -30,7 +30,7 @@ from plinkctl.errors import PlinkError, RefusedError, UsageError
 from plinkctl.sandbox import daemon, remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 pytestmark = pytest.mark.slow
@@ -44,6 +44,18 @@ def start(folder: Path) -> Callable[..., daemon.Running]:
         return daemon.start(folder, profile, **{"parent_pid": os.getpid(), **options})
 
     return call
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[daemon.Running]:
+    """One that was started where nothing keeps files from others, for the tests that only look at it."""
+    before = os.umask(0)
+    try:
+        running = daemon.start(tmp_path_factory.mktemp("standing") / "sandbox", "instant", parent_pid=os.getpid())
+    finally:
+        os.umask(before)
+    yield running
+    daemon.stop(running.folder)
 
 
 def ended(folder: Path, seconds: float = 20) -> bool:
@@ -100,35 +112,29 @@ def test_two_starts_at_once_give_one_sandbox(folder: Path, start: Callable[..., 
     assert len({one.pid for one in found}) == 1
 
 
-def test_it_is_nobodys_child_and_leads_no_terminal(start: Callable[..., daemon.Running]) -> None:
-    running = start()
-    assert os.getsid(running.pid) != os.getsid(0)
-    parent = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()[1]
+def test_it_is_nobodys_child_and_leads_no_terminal(standing: daemon.Running) -> None:
+    assert os.getsid(standing.pid) != os.getsid(0)
+    parent = Path(f"/proc/{standing.pid}/stat").read_text().rpartition(")")[2].split()[1]
     assert int(parent) != os.getpid()
 
 
-def test_its_files_are_for_the_owner_alone(folder: Path, start: Callable[..., daemon.Running]) -> None:
-    before = os.umask(0)
-    try:
-        start()
-    finally:
-        os.umask(before)
+def test_its_files_are_for_the_owner_alone(standing: daemon.Running) -> None:
+    folder = standing.folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
     assert modes.pop("functions") == 0o700
     assert modes == dict.fromkeys(("authority.pem", "aws-config", "credentials", "info.json", "lock", "log"), 0o600)
 
 
-def test_it_tells_its_dns_server_and_the_root_of_its_authority(start: Callable[..., daemon.Running]) -> None:
-    running = start()
-    assert running.authority_file.read_text().startswith("-----BEGIN CERTIFICATE-----")
-    host, _, port = running.dns.rpartition(":")
+def test_it_tells_its_dns_server_and_the_root_of_its_authority(standing: daemon.Running) -> None:
+    assert standing.authority_file.read_text().startswith("-----BEGIN CERTIFICATE-----")
+    host, _, port = standing.dns.rpartition(":")
     said = dns.query.udp(dns.message.make_query("plinkctl.invalid", "A"), host, port=int(port), timeout=10)
     assert said.rcode() == dns.rcode.NXDOMAIN
 
 
-def test_any_client_is_pointed_at_it_by_the_environment(start: Callable[..., daemon.Running]) -> None:
-    variables = daemon.environment(start())
+def test_any_client_is_pointed_at_it_by_the_environment(standing: daemon.Running) -> None:
+    variables = daemon.environment(standing)
     assert set(variables) == {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_PROFILE", "PLINKCTL_RESOLVER"}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     aws = str(Path(sys.executable).with_name("aws"))
@@ -167,6 +173,7 @@ def test_stopping_waits_for_a_start_that_is_under_way(folder: Path, start: Calla
         started = pool.submit(start)
         while not (folder / "log").exists():  # made just before the daemon's process
             assert not started.done()
+            time.sleep(0.001)
         assert daemon.stop(folder) is True
         assert started.result().folder == folder
     assert daemon.find(folder) is None
@@ -199,13 +206,15 @@ def test_a_stale_pid_that_is_somebody_elses_is_left_alone(folder: Path, start: C
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"url": "x"}'])
-def test_a_damaged_info_file_is_no_crash(folder: Path, start: Callable[..., daemon.Running], content: str) -> None:
-    running = start()
-    kept = (folder / "info.json").read_text()
-    (folder / "info.json").write_text(content)
-    assert daemon.find(folder) is None
-    (folder / "info.json").write_text(kept)
-    assert daemon.find(folder) == running
+def test_a_damaged_info_file_is_no_crash(standing: daemon.Running, content: str) -> None:
+    info = standing.folder / "info.json"
+    kept = info.read_text()
+    info.write_text(content)
+    try:
+        assert daemon.find(standing.folder) is None
+    finally:
+        info.write_text(kept)
+    assert daemon.find(standing.folder) == standing
 
 
 def test_only_the_daemon_itself_is_ended_whatever_the_files_say(
@@ -242,6 +251,7 @@ def test_calls_keep_it_awake(folder: Path, start: Callable[..., daemon.Running])
     while time.monotonic() < until:
         with pytest.raises(urllib.error.HTTPError):  # a stranger's call is a call
             urllib.request.urlopen(running.url, timeout=10)  # noqa: S310 - http on loopback
+        time.sleep(0.1)
     assert daemon.find(folder) == running
 
 
@@ -431,7 +441,7 @@ def test_who_looks_does_not_keep_a_sandbox_from_starting(folder: Path, start: Ca
     for one in watchers:
         one.start()
     try:
-        for _ in range(3):
+        for _ in range(2):
             assert daemon.find(folder) is None
             assert start() == daemon.find(folder)
             assert daemon.stop(folder) is True

@@ -172,22 +172,43 @@ def described(running: daemon.Running) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["stop", "crash"])
-def test_everything_is_there_again(start: Callable[..., daemon.Running], folder: Path, how: str) -> None:
+def test_everything_is_there_again_after_a_stop_and_after_a_crash(
+    start: Callable[..., daemon.Running], folder: Path
+) -> None:
     running = start("instant")
     remote.set_clock(running, speed=0)
     here = everything(running)
     remote.settings(running, quotas={"vpcs": 9}, page_size=7)
     remote.set_faults(running, {"rules": [{"name": "r", "action": "ec2:CreateVpc", "effect": "error"}]})
-    before, calls = described(running), remote.status(running)["calls"]
-    # Without this the test would hold for an empty world too.
-    assert all(before[f"provider {one}"] for one in ("ec2 describe_vpc_endpoint_connections", "acm list_certificates"))
-    if how == "stop":
-        assert daemon.stop(folder)
-    else:
-        settled(running)
-        crash(running)
-    again = start()
+    for how in ("stop", "crash"):
+        before, calls = described(running), remote.status(running)["calls"]
+        # Without this the test would hold for an empty world too.
+        assert all(
+            before[f"provider {one}"] for one in ("ec2 describe_vpc_endpoint_connections", "acm list_certificates")
+        )
+        if how == "stop":
+            assert daemon.stop(folder)
+        else:
+            settled(running)
+            crash(running)
+        again = start()
+        is_there_again(running, again, here.lent)
+        after = described(again)
+        assert after.keys() == before.keys()
+        for name in before:
+            assert after[name] == before[name], f"{how}: {name}"
+        number = remote.status(again)["calls"]
+        assert number > (calls if how == "stop" else 0)  # numbers go on; a crash may forget those of reads
+        # The clients made before still work, and so does the link.
+        assert here.invoke().value["body"] == "Hello from ALB!"
+        stored = Account(again, "consumer").client("s3").get_object(Bucket="states", Key="one.json")
+        assert stored["Body"].read() == b"{}"
+        assert [flow["outcome"] for flow in remote.flows(again)] == ["ok", "ok"]
+        running = again
+
+
+def is_there_again(running: daemon.Running, again: daemon.Running, lent: dict[str, str]) -> None:
+    """The same addresses, accounts, keys, settings and rules, in another process."""
     assert again.pid != running.pid
     told = ("url", "dns", "profile", "accounts")
     assert [getattr(again, one) for one in told] == [getattr(running, one) for one in told]
@@ -197,25 +218,15 @@ def test_everything_is_there_again(start: Callable[..., daemon.Running], folder:
     assert remote.settings(again)["quotas"]["vpcs"] == 9
     assert remote.settings(again)["page_size"] == 7
     assert [rule["name"] for rule in remote.faults(again)["rules"]] == ["r"]
-    after = described(again)
-    assert after.keys() == before.keys()
-    for name in before:
-        assert after[name] == before[name], name
-    number = remote.status(again)["calls"]
-    assert number > (calls if how == "stop" else 0)  # numbers go on; a crash may forget those of reads
-    lent = boto3.client(
+    client = boto3.client(
         "sts",
-        aws_access_key_id=here.lent["AccessKeyId"],
-        aws_secret_access_key=here.lent["SecretAccessKey"],
-        aws_session_token=here.lent["SessionToken"],
+        aws_access_key_id=lent["AccessKeyId"],
+        aws_secret_access_key=lent["SecretAccessKey"],
+        aws_session_token=lent["SessionToken"],
         region_name=again.region,
         endpoint_url=again.url,
     )
-    assert lent.get_caller_identity()["Account"] == "222222222222"
-    # The clients made before still work, and so does the link.
-    assert here.invoke().value["body"] == "Hello from ALB!"
-    assert Account(again, "consumer").client("s3").get_object(Bucket="states", Key="one.json")["Body"].read() == b"{}"
-    assert [flow["outcome"] for flow in remote.flows(again)] == ["ok", "ok"]
+    assert client.get_caller_identity()["Account"] == "222222222222"
 
 
 @pytest.mark.slow

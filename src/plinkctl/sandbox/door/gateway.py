@@ -240,7 +240,8 @@ class Server:
         self.port = self._listeners[0].port
         self.url = f"http://{HOST}:{self.port}"
         try:
-            self.dns = PublicDns(self.world, rather=self.port + 1)
+            # Not the very next: the kernel gives every other port to connections that go out, this one among them.
+            self.dns = PublicDns(self.world, rather=self.port + 2)
         except OSError:
             for one in self._listeners:
                 one.server_close()
