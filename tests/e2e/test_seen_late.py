@@ -21,10 +21,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def late(sandbox_factory: Any) -> Iterator[Running]:
-    """A sandbox in which everything is seen up to two seconds late, one item a page."""
+    """A sandbox in which everything is seen up to a second late, one item a page."""
     running = sandbox_factory("instant")
     remote.reset(running)
-    remote.settings(running, visibility=2, page_size=1)
+    remote.settings(running, visibility=1, page_size=1)
     yield running
     remote.settings(running, visibility=None, page_size=None)
 
@@ -32,7 +32,7 @@ def late(sandbox_factory: Any) -> Iterator[Running]:
 def test_the_whole_way_with_everything_seen_late_and_one_item_a_page(late: Running, shell: Shell) -> None:
     remote.settings(late, visibility=0, page_size=None)
     before = Aws(late).census()
-    remote.settings(late, visibility=2, page_size=1)
+    remote.settings(late, visibility=1, page_size=1)
     shell.ok("up", *BOTH)
     assert shell.ok("verify", *BOTH)["request"]["body"] == PROOF
     meter = Meter(late)
