@@ -1,4 +1,4 @@
-"""A probe function that somebody changed proves nothing: `verify` says so, and does not ask it."""
+"""What proves nothing of the link: a probe function that somebody changed, and one that could not be asked."""
 
 import io
 import zipfile
@@ -11,6 +11,10 @@ from links import Stories, ids
 
 from plinkctl.app import up
 from plinkctl.app.proof import prove
+from plinkctl.aws.faults import Nature
+from plinkctl.errors import AccessError, AwsError
+from plinkctl.sandbox import remote
+from plinkctl.sandbox.daemon import Running
 
 LIE = "def handler(event, context): return {'url': 'x', 'status': 200, 'body': 'Hello from ALB!', 'duration_ms': 1}"
 
@@ -26,7 +30,7 @@ def function_check(stories: Stories) -> tuple[bool, str, str]:
     return data["ok"], check["result"], check["detail"]
 
 
-def test_other_code_or_another_target_is_told_and_put_right_by_up(stories: Stories) -> None:
+def test_other_code_or_another_target_is_told_and_put_right_by_up(stories: Stories, sandbox: Running) -> None:
     name = ids(stories(up.both_up))["consumer/function"]
     functions = boto3.Session(profile_name="consumer").client("lambda")
     assert function_check(stories)[:2] == (True, "ok")
@@ -45,3 +49,23 @@ def test_other_code_or_another_target_is_told_and_put_right_by_up(stories: Stori
     elsewhere = {**environment, "CONSUMER_VPC_ENDPOINT_DNS_NAME": "elsewhere.example"}
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": elsewhere})
     assert function_check(stories)[:2] == (False, "failed")
+    could_not_be_asked(stories, sandbox)
+
+
+def could_not_be_asked(stories: Stories, sandbox: Running) -> None:
+    """A link that stands is not called broken because AWS did not take or answer the request of the function."""
+    stories(up.both_up)
+    invoke = {"action": "lambda:Invoke"}
+    cured = [{**invoke, "effect": "throttle", "times": 2}, {**invoke, "effect": "reset", "when": "after", "times": 1}]
+    remote.set_faults(sandbox, {"rules": cured})
+    assert stories(prove)["ok"]
+    assert "AWS did not take or answer the request (TooManyRequestsException)" in stories.last.notes
+    remote.set_faults(sandbox, {"rules": [{**invoke, "effect": "reset", "when": "before"}]})
+    with pytest.raises(AwsError) as unclear:
+        stories(prove, timeout=5.0)
+    assert unclear.value.nature == Nature.UNCLEAR
+    remote.clear_faults(sandbox)
+    remote.set_faults(sandbox, {"rules": [{**invoke, "effect": "denied"}]})
+    with pytest.raises(AccessError, match="not allowed to call lambda:Invoke"):
+        stories(prove)
+    remote.clear_faults(sandbox)

@@ -95,7 +95,9 @@ def details(data: dict[str, Any], layer: str) -> list[str]:
 # -------------------------------------------------------------------------------------------- one walk
 
 
-def test_from_nothing_to_verified_https_and_back_to_nothing(stories: Stories, zone: str, account: Any) -> None:
+def test_from_nothing_to_verified_https_and_back_to_nothing(
+    stories: Stories, sandbox: Running, zone: str, account: Any
+) -> None:
     stories(up.both_up)
     assert stories.last.exit == 0, stories.last.errors
     data = proven(stories)
@@ -106,6 +108,10 @@ def test_from_nothing_to_verified_https_and_back_to_nothing(stories: Stories, zo
     assert f"https://{DOMAIN}/" in asked
     assert "outside: nothing" in where
     assert "by SNI" in details(data, "tls")[0]
+    blind = {"action": "ec2:DescribeVpcEndpointServiceConfigurations", "effect": "empty", "when": "after"}
+    remote.set_faults(sandbox, {"rules": [blind]})
+    assert "is not seen" in details(proven(stories), "service")[-1]
+    remote.clear_faults(sandbox)
 
     stories(up.both_up)
     assert stories.last.writes == []

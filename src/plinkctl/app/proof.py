@@ -6,8 +6,8 @@ from typing import Any
 from plinkctl import verify
 from plinkctl.app import run as running
 from plinkctl.app.run import Run
-from plinkctl.aws.patience import poll
-from plinkctl.errors import AccessError, StateError, TimedOutError, UsageError, VerifyError
+from plinkctl.aws.patience import persist, poll
+from plinkctl.errors import AccessError, AwsError, StateError, TimedOutError, UsageError, VerifyError
 from plinkctl.events import CheckDone
 from plinkctl.link import Side
 from plinkctl.verify import Check, Half, Proof, names
@@ -23,6 +23,7 @@ def prove(run: Run) -> dict[str, Any]:
 
     Raises:
         StateError: There is no consumer side to make the request from.
+        AwsError: The function could not be asked: not allowed, or AWS did not answer for as long as is waited.
     """
     consumer, provider = half(run, Side.CONSUMER, must=True), half(run, Side.PROVIDER, must=False)
     if consumer is None or consumer.record("function") is None:
@@ -50,14 +51,21 @@ def prove(run: Run) -> dict[str, Any]:
         last[:] = [(checks, answer)]
         return checks
 
+    def tell(what: str, waited: float) -> None:
+        run.note(f"not yet: {what} ({waited:.0f} s)")
+
+    def ask() -> list[Check]:
+        within = run.within(PATIENCE)
+        return persist(look, again=_unanswered, within=within, clock=run.clock, tell=tell)
+
     with suppress(TimedOutError):  # what was seen last is told below
         poll(
-            look,
+            ask,
             until=lambda checks: not any(map(verify.worth_another_try, checks)),
             what=lambda checks: next(c.detail for c in checks if c.result == "failed"),
             within=run.within(PATIENCE),
             clock=run.clock,
-            tell=lambda what, waited: run.note(f"not yet: {what} ({waited:.0f} s)"),
+            tell=tell,
         )
     checks, answer = last[0]
     for check in checks:
@@ -85,6 +93,13 @@ def prove(run: Run) -> dict[str, Any]:
         "request": answer.to_json() if answer else None,
         "checks": [check.to_json() for check in checks],
     }
+
+
+def _unanswered(fault: Exception) -> str | None:
+    """In words why the function may be asked again; that it was not asked says nothing of the link."""
+    if isinstance(fault, AwsError) and verify.unanswered(fault):
+        return f"AWS did not take or answer the request ({fault.answer.code})"
+    return None
 
 
 def half(run: Run, side: Side, *, must: bool) -> Half | None:

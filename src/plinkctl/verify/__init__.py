@@ -115,6 +115,9 @@ def request(
         consumer: The consumer's.
         by: By which name: `endpoint`, its own, or `private`.
         layer: Of the check.
+
+    Raises:
+        AwsError: The function could not be asked, which says nothing of the link.
     """
     name = "the probe function gets the answer" + (" by the private name" if by == "private" else "")
     function = consumer.record("function")
@@ -125,6 +128,8 @@ def request(
         event = json.dumps({"by": by}).encode()
         reply = consumer.aws.write("lambda", "invoke", FunctionName=function.id, Payload=event)
     except AwsError as error:
+        if error.nature == Nature.DENIED or unanswered(error):
+            raise
         _pass_on(error)
         fix = "run plinkctl verify again in a minute" if error.nature in {Nature.NOT_YET, Nature.BUSY} else ""
         return Check(layer=layer, name=name, side=_C, result="failed", detail=str(error.why), fix=fix), None
@@ -141,6 +146,11 @@ def request(
         tls=payload.get("tls"),
     )
     return _judge(name, proof, provider, layer), proof
+
+
+def unanswered(error: AwsError) -> bool:
+    """Whether AWS gave no answer, or had no time: the network was away, or the call was one too many."""
+    return error.nature in {Nature.UNCLEAR, Nature.THROTTLED} or error.code == "unreachable"
 
 
 def worth_another_try(check: Check) -> bool:

@@ -24,9 +24,12 @@ def verification(provider: Half | None) -> list[Check]:
     name, side = f"the private DNS name {domain} is verified", Side.PROVIDER.value
     try:
         found = provider.aws.read("ec2", "describe_vpc_endpoint_service_configurations", ServiceIds=[service.id])
-        (item,) = found["ServiceConfigurations"]
     except AwsError as error:
         return [Check(layer="service", name=name, side=side, result="unknown", detail=str(error.why))]
+    item = next(iter(found["ServiceConfigurations"]), None)
+    if item is None:  # a lagging read, or it is gone, which another check tells
+        detail = f"{service.id} is not seen"
+        return [Check(layer="service", name=name, side=side, result="unknown", detail=detail)]
     state = str(item.get("PrivateDnsNameConfiguration", {}).get("State", "not there"))
     detail = f"{domain} is {state}"
     if state.lower() == "verified":
