@@ -61,6 +61,19 @@ def stranger(case: Case) -> Ctx:
     return replace(case.ctx, op="z" * 26)
 
 
+def test_reads_with_nothing_in_their_lists_are_understood(case: Case, sandbox_factory: Any) -> None:
+    """A read that lags may have nothing where there is something, at any depth."""
+    running = sandbox_factory("instant")
+    rules = [{"action": f"*:{verb}*", "effect": "empty"} for verb in ("Describe", "List", "Get")]
+    remote.set_faults(running, {"rules": rules}, replace=True)
+    try:
+        assert (case.kind.find(case.ctx) or case.record.attrs)["id"] == case.record.id
+        assert isinstance(case.kind.probe(case.ctx, case.record.attrs).presence, Presence)
+        assert isinstance(case.kind.blockers(case.ctx, case.record.attrs), str)
+    finally:
+        remote.clear_faults(running)
+
+
 def test_every_kind_is_tested_here() -> None:
     elsewhere = {"imported_certificate", "private_dns_offer"}  # not in one link with the others
     assert set(NODES) | elsewhere == set(KINDS)

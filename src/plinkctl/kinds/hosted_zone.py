@@ -59,7 +59,11 @@ class HostedZone(Kind):
         tags = self._tags(ctx, attrs)
         ours = {f"{TAG_PREFIX}op": reply["HostedZone"]["CallerReference"]}
         settings = {"tagged": all(tags.get(key) == value for key, value in ctx.tags.items())}
-        frozen = {"domain": str(reply["HostedZone"]["Name"]).rstrip("."), "vpc_id": reply["VPCs"][0]["VPCId"]}
+        vpcs = reply.get("VPCs", ())  # a read that lags has none
+        frozen = {
+            "domain": str(reply["HostedZone"]["Name"]).rstrip("."),
+            "vpc_id": vpcs[0]["VPCId"] if vpcs else None,
+        }
         return Seen(presence=Presence.READY, attrs=attrs, settings=settings, frozen=frozen, tags={**tags, **ours})
 
     def update(self, ctx: Ctx, attrs: Attrs, changes: Mapping[str, Any]) -> None:
