@@ -22,14 +22,14 @@ _BEGIN, _END = "<!-- faults:begin -->", "<!-- faults:end -->"
 Pair = tuple[int, int]
 
 
-def figures(tally: Tally, *, command: str, seconds: float, cut: int) -> dict[str, Any]:
+def figures(tally: Tally, *, command: str, seconds: float, cut: list[str]) -> dict[str, Any]:
     """What is kept: plain JSON.
 
     Args:
         tally: What came of everything.
         command: By which it was held.
         seconds: Real ones.
-        cut: Jobs that were not begun or not finished.
+        cut: The jobs that were not begun or not finished, by name.
     """
     return {"commands": [command], "seconds": round(seconds), "cut": cut} | tally.to_json()
 
@@ -80,7 +80,7 @@ def line(kept: dict[str, Any]) -> str:
     if (real := _of(kept, [REAL]))[1]:
         parts.append(f"real processes killed {_ratio(real)}")
     if kept["cut"]:
-        parts.append(f"not finished for lack of time {kept['cut']} jobs")
+        parts.append(f"not finished for lack of time {len(kept['cut'])} jobs")
     return "; ".join([*parts, f"{kept['seconds']:,} s"])
 
 

@@ -70,10 +70,11 @@ def main() -> int:
         done.tally,
         command=shlex.join([".venv/bin/python", "tests/faults/report.py", *sys.argv[1:]]),
         seconds=time.monotonic() - begun,
-        cut=len(done.cut),
+        cut=[str(job) for job in done.cut],
     )
     if given.add and KEPT.exists():
         before = json.loads(KEPT.read_text())
+        before["cut"] = [name for name in before["cut"] if name not in set(map(str, wanted))]  # held now, or cut again
         kept = added(before, kept) if wanted else before
     for said in kept["red"]:
         _tell(f"red: {said}")
