@@ -67,22 +67,26 @@ class DnsRecord(Kind):
     def delete(self, ctx: Ctx, attrs: Attrs) -> None:
         """DELETE wants the exact content. A record that somebody changed is theirs now: only our mark goes.
 
-        Where a read does not show the mark, which may be late, both are deleted as they were made: Route 53 applies a
-        batch whole or not at all, so without our mark nobody's record goes.
+        What a read does not show, which may be late, is deleted as it was made: Route 53 applies a batch whole or not
+        at all, so without our mark nobody's record goes, and without the record the mark goes alone.
         """
         aws = _aws(ctx)
         mark = _one(aws, attrs["zone_id"], _mark(attrs), "TXT")
         if mark is not None and not _is_ours(ctx, mark):
             return
-        record = _record(attrs) if mark is None else _one(aws, attrs["zone_id"], attrs["record"], attrs["type"])
-        changes = [_change("DELETE", mark or _marked(ctx))]
-        if record is not None and _content(record) == _content(_record(attrs)):
-            changes.append(_change("DELETE", record))
-        try:
-            _send(ctx, attrs["zone_id"], changes)
-        except AwsError as error:
-            if not gone(error) and not (mark is None and error.answer.code == "InvalidChangeBatch"):
-                raise
+        made = _record(attrs)
+        record = _one(aws, attrs["zone_id"], attrs["record"], attrs["type"]) or made
+        alone = [_change("DELETE", mark or _marked(ctx))]
+        both = [*alone, _change("DELETE", record)]
+        for changes in (both, alone) if _content(record) == _content(made) else (alone,):
+            try:
+                _send(ctx, attrs["zone_id"], changes)
+            except AwsError as error:
+                if error.answer.code == "InvalidChangeBatch":  # one of them is not there, or not as it was made
+                    continue
+                if not gone(error):
+                    raise
+            return
 
 
 class PublicRecord(Awaited):
