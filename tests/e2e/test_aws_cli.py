@@ -74,7 +74,12 @@ def test_the_aws_cli_sees_accepts_and_misses_the_same_resources(shell: Shell, sa
     assert json.loads(answered.read_text())["body"] == PROOF
 
     shell.ok("teardown", *BOTH, "--yes")
-    assert aws(shell, "provider", "ec2", "describe-vpc-endpoint-service-configurations")["ServiceConfigurations"] == []
+    for profile, command, key in (
+        ("provider", ("ec2", "describe-vpc-endpoint-service-configurations"), "ServiceConfigurations"),
+        ("provider", ("elbv2", "describe-load-balancers"), "LoadBalancers"),
+        ("consumer", ("lambda", "list-functions"), "Functions"),
+    ):
+        assert aws(shell, profile, *command)[key] == []
     left = aws(shell, "consumer", "ec2", "describe-vpc-endpoints")["VpcEndpoints"]
     assert [e["State"] for e in left if e["State"] != "deleted"] == []
     assert Aws(sandbox).census() == before

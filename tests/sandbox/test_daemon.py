@@ -441,7 +441,7 @@ def test_who_looks_does_not_keep_a_sandbox_from_starting(folder: Path, start: Ca
     for one in watchers:
         one.start()
     try:
-        for _ in range(2):
+        for _ in range(3):
             assert daemon.find(folder) is None
             assert start() == daemon.find(folder)
             assert daemon.stop(folder) is True

@@ -6,6 +6,7 @@ from typing import Any
 from plinkctl import verify
 from plinkctl.app import run as running
 from plinkctl.app.run import Run
+from plinkctl.aws.faults import unanswered
 from plinkctl.aws.patience import persist, poll
 from plinkctl.errors import AccessError, AwsError, StateError, TimedOutError, UsageError, VerifyError
 from plinkctl.events import CheckDone
@@ -97,7 +98,7 @@ def prove(run: Run) -> dict[str, Any]:
 
 def _unanswered(fault: Exception) -> str | None:
     """In words why the function may be asked again; that it was not asked says nothing of the link."""
-    if isinstance(fault, AwsError) and verify.unanswered(fault):
+    if isinstance(fault, AwsError) and unanswered(fault):
         return f"AWS did not take or answer the request ({fault.answer.code})"
     return None
 

@@ -16,7 +16,7 @@ from plinkctl.errors import HeldError, RefusedError
 from plinkctl.graph import Graph, Node, refs_in, resolve
 from plinkctl.kinds import KINDS
 from plinkctl.link import Link, Side
-from plinkctl.state import Phase, Protection, State
+from plinkctl.state import Phase, Protection, Record, State
 from plinkctl.topology import ENDPOINT, FUNCTION, NLB, SERVICE, VERIFICATION
 
 _BOTH = (Side.PROVIDER, Side.CONSUMER)
@@ -53,7 +53,8 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
         _refuse_replacements(nodes, opened)
         _protect(run, opened, on=False)
         _write_up_public(run, opened)
-        graph = topology.graph(nodes, offered=_offered(opened))
+        standing = _service(opened)
+        graph = topology.graph(nodes, offered=standing is not None and standing.phase is Phase.READY)
         walked = running.walk(run, opened, nodes, graph, lifecycle.up, direction="up", held_ends=held_ends)
         if orphans and not walked.failed:
             # As they stand on each other: a listener before its target group, a record before its zone.
@@ -67,18 +68,18 @@ def _up(run: Run, link: Link, sides: tuple[Side, ...], *, held_ends: bool) -> di
         return {side: side_data(seat.state) for side, seat in opened.items()}
 
 
-def _offered(opened: Mapping[Side, Seat]) -> bool:
+def _service(opened: Mapping[Side, Seat]) -> Record | None:
+    """The service as it is recorded, if this run is about the provider."""
     seat = opened.get(Side.PROVIDER)
-    service = seat.state.live.get(SERVICE.partition("/")[2]) if seat else None
-    return service is not None and service.phase is Phase.READY
+    return seat.state.live.get(SERVICE.partition("/")[2]) if seat else None
 
 
 def _write_up_public(run: Run, opened: Mapping[Side, Seat]) -> None:
     """The reason for letting anybody ask goes into the audit file, when that is new."""
-    provider, seat = run.link.provider, opened.get(Side.PROVIDER)
-    if provider is None or seat is None or "*" not in provider.allow:
+    provider = run.link.provider
+    if provider is None or Side.PROVIDER not in opened or "*" not in provider.allow:
         return
-    service = seat.state.live.get(SERVICE.partition("/")[2])
+    service = _service(opened)
     if service is None or "*" not in (service.params.get("principals") or ()):
         run.audit("consent", Side.PROVIDER, to="let anybody ask to connect", reason=provider.allow_public)
 

@@ -272,6 +272,11 @@ def nature_of(code: str, message: str, status: int | None = None) -> Nature:
     return _N.UNCLEAR if status is not None and status >= 500 else _N.REFUSED
 
 
+def unanswered(error: AwsError) -> bool:
+    """Whether AWS gave no answer, or had no time: the network was away, or the call was one too many."""
+    return error.nature in {Nature.UNCLEAR, Nature.THROTTLED} or error.code == "unreachable"
+
+
 def unsuccessful(reply: Mapping[str, Any], *, service: str, operation: str) -> AwsError | None:
     """The failure that hides in an HTTP 200: accept, reject and both deletes answer with a list `Unsuccessful`.
 

@@ -21,8 +21,8 @@ Tell = Callable[[str, float], None]
 """Called with what is waited for and the seconds waited so far."""
 
 FIRST: Final = 1.0
-_LEAST: Final = 0.001  # up to a deadline: rounded sums may miss it by a hair, and would look again and again
 MOST: Final = 5.0  # PrivateLink reads share tight buckets (aws-facts.md 9.1); Terraform polls at this rhythm too
+_LEAST: Final = 0.001  # up to a deadline: rounded sums may miss it by a hair, and would look again and again
 
 
 class Clock(Protocol):

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from plinkctl.aws.faults import Nature
+from plinkctl.aws.faults import Nature, unanswered
 from plinkctl.aws.patience import persist, poll
 from plinkctl.engine.creating import AGAIN
 from plinkctl.engine.steps import Job, late
@@ -73,7 +73,7 @@ def _probe_in_a_wait(job: Job, ctx: Ctx, attrs: Attrs) -> Seen:
     try:
         return probe(job.kind, ctx, attrs)
     except AwsError as error:
-        if error.nature in {Nature.UNCLEAR, Nature.THROTTLED} or error.code == "unreachable":
+        if unanswered(error):
             return Seen(presence=Presence.PENDING, why=f"AWS does not answer ({error.answer.code})")
         raise
 

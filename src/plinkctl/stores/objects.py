@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from plinkctl.aws.faults import Nature
+from plinkctl.aws.faults import Nature, unanswered
 from plinkctl.aws.patience import Clock, persist
 from plinkctl.aws.session import Clients
 from plinkctl.errors import AccessError, AwsError, StateError, UsageError
@@ -20,7 +20,6 @@ Note = Callable[[str, str], None]
 """Tells the user a sentence; then its level, `info` or `warning`."""
 
 PATIENCE: Final = 60.0  # seconds a write is tried again; S3's own advice for 503 is to slow down and repeat
-_AGAIN: Final = {Nature.UNCLEAR, Nature.THROTTLED, Nature.BUSY}
 _ELSEWHERE: Final = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 
 
@@ -117,7 +116,7 @@ class Objects:
             return str(reply["ETag"])
 
         def again(error: Exception) -> str | None:
-            if not isinstance(error, AwsError) or not (error.nature in _AGAIN or error.code == "unreachable"):
+            if not isinstance(error, AwsError) or not (unanswered(error) or error.nature == Nature.BUSY):
                 return None
             return f"{self.address} ({error.answer.code})"
 

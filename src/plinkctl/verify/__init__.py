@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from plinkctl.aws.faults import Nature
+from plinkctl.aws.faults import Nature, unanswered
 from plinkctl.aws.session import Clients
 from plinkctl.errors import AwsError
 from plinkctl.kinds.base import gone
@@ -146,11 +146,6 @@ def request(
         tls=payload.get("tls"),
     )
     return _judge(name, proof, provider, layer), proof
-
-
-def unanswered(error: AwsError) -> bool:
-    """Whether AWS gave no answer, or had no time: the network was away, or the call was one too many."""
-    return error.nature in {Nature.UNCLEAR, Nature.THROTTLED} or error.code == "unreachable"
 
 
 def worth_another_try(check: Check) -> bool:
