@@ -270,6 +270,7 @@ def test_a_state_that_is_lost_in_the_middle_of_an_up_comes_back_for_the_rest(sto
 
 
 def test_other_wishes_than_the_usual_come_back_too(stories: Stories, tmp_path: Path) -> None:
+    stories(teardown, SIDES, agree=lambda _: None)  # of the same name, and there if this test comes first
     mine = Stories(tmp_path / "wishes", replace(stories.link, tags={"team": "a"}))
     wishes = {"enforce_inbound_rules": True, "consumer_cidrs": ("10.0.0.0/16", "10.1.0.0/16"), "port": 8080}
     made = offered(mine, allow=("333333333333", CONSUMER), **wishes)
